@@ -5,8 +5,8 @@
  *        └─ event ── op, ordinal, relation, before, after, body, times
  *
  * Identity (I5): source instance, the origin's lineage, the transaction's id and the ordinal; the same
- * change always gets the same id: "<instance>/<lineage>/<transaction id>/<ordinal>", and "m<ordinal>"
- * for messages, which are counted apart so that asking for them does not renumber rows.
+ * change always gets the same id: "<instance>/<lineage>/<transaction id>/<ordinal>". Messages ("m<ordinal>")
+ * and schema announcements ("s<ordinal>") are counted apart, so that they do not renumber rows.
  *
  * Ownership: nothing is owned; slices view the producer's buffer until its next call.
  * Units:     times are microseconds since 1970 UTC.

@@ -1,0 +1,259 @@
+/*
+ * One block at a time: its frames are decoded as events are asked for. Decoded schemas are kept by
+ * (source, number) in an arena that is thrown away as a whole when it has grown large, at a block's border,
+ * where no event refers to it.
+ */
+#include "pipeline/stream.h"
+
+#include "codec/record.h"
+
+#include <leat/hash.h>
+
+#include <stdlib.h>
+
+enum {
+    SCHEMA_SLOTS = 4096, /* a power of two */
+    SCHEMA_ARENA_MAX = 256 << 20,
+    SCHEMA_ARENA_SOFT = 16 << 20,
+    ROW_ARENA_MAX = 64 << 20,
+    LONG_VALUES_KEPT = 16,
+};
+
+struct cached {
+    uint32_t source_id, ref;
+    const struct leat_schema *schema; /* one of the two */
+    const struct leat_origin *origin;
+};
+
+struct leat_stream {
+    struct leat_store_reader *reader;
+    struct leat_block_header block;
+    struct leat_record_reader records;
+    struct leat_record_lookup lookup;
+    uint64_t next_sequence; /* of the next event frame in the block */
+    uint64_t wanted;        /* skip events below */
+    bool in_block;
+    struct leat_arena rows, schemas;
+    struct cached *cache;
+    size_t cached_count;
+    struct leat_buf *longs; /* long values of the current event */
+    size_t long_count, long_capacity;
+};
+
+/* --- what records refer to ---------------------------------------------------------------------- */
+
+static struct cached *cache_slot(struct leat_stream *s, uint32_t ref)
+{
+    uint32_t key[2] = {s->block.source_id, ref};
+    size_t at = leat_hash(leat_slice_of(key, sizeof key)) & (SCHEMA_SLOTS - 1);
+    while (s->cache[at].ref && (s->cache[at].source_id != s->block.source_id || s->cache[at].ref != ref))
+        at = (at + 1) & (SCHEMA_SLOTS - 1);
+    return &s->cache[at];
+}
+
+static void cache_clear(struct leat_stream *s)
+{
+    memset(s->cache, 0, SCHEMA_SLOTS * sizeof *s->cache);
+    s->cached_count = 0;
+    leat_arena_reset(&s->schemas);
+}
+
+/* Reads a definition's bytes into the arena. */
+static int fetch(struct leat_stream *s, uint32_t ref, struct leat_slice *ret_bytes, struct leat_err *err)
+{
+    if (s->cached_count >= SCHEMA_SLOTS - 1)
+        return leat_fail(err, LEAT_ELIMIT, "a block refers to more than %d schemas", SCHEMA_SLOTS - 1);
+    return leat_store_reader_schema(s->reader, s->block.source_id, ref, &s->schemas, ret_bytes, err);
+}
+
+static int lookup_schema(void *arg, uint32_t ref, const struct leat_schema **ret_schema,
+                         struct leat_err *err)
+{
+    struct leat_stream *s = arg;
+    struct cached *slot = cache_slot(s, ref);
+    if (!slot->ref) {
+        struct leat_slice bytes;
+        struct leat_schema *schema = leat_arena_zeroed(&s->schemas, 1, sizeof *schema);
+        int status = fetch(s, ref, &bytes, err);
+        if (!status && schema)
+            status = leat_schema_read(bytes, &s->schemas, schema, err);
+        if (status || !schema)
+            return status ? status : leat_fail(err, LEAT_ELIMIT, "no memory for a schema");
+        schema->ref = ref;
+        *slot = (struct cached){s->block.source_id, ref, schema, NULL};
+        s->cached_count++;
+    }
+    if (!slot->schema)
+        return leat_fail(err, LEAT_EDATA, "stored schema %u is not a relation's", ref);
+    *ret_schema = slot->schema;
+    return LEAT_OK;
+}
+
+static int lookup_origin(void *arg, uint32_t ref, const struct leat_origin **ret_origin,
+                         struct leat_err *err)
+{
+    struct leat_stream *s = arg;
+    struct cached *slot = cache_slot(s, ref);
+    if (!slot->ref) {
+        struct leat_slice bytes;
+        struct leat_origin *origin = leat_arena_zeroed(&s->schemas, 1, sizeof *origin);
+        int status = fetch(s, ref, &bytes, err);
+        if (!status && origin)
+            status = leat_origin_read(bytes, origin, err);
+        if (status || !origin)
+            return status ? status : leat_fail(err, LEAT_ELIMIT, "no memory for an origin");
+        origin->ref = ref;
+        *slot = (struct cached){s->block.source_id, ref, NULL, origin};
+        s->cached_count++;
+    }
+    if (!slot->origin)
+        return leat_fail(err, LEAT_EDATA, "stored schema %u is not an origin", ref);
+    *ret_origin = slot->origin;
+    return LEAT_OK;
+}
+
+static int lookup_external(void *arg, const struct leat_external *x, struct leat_slice *ret_bytes,
+                           struct leat_err *err)
+{
+    struct leat_stream *s = arg;
+    if (s->long_count == s->long_capacity) {
+        size_t more = s->long_capacity ? s->long_capacity * 2 : LONG_VALUES_KEPT;
+        struct leat_buf *longs = realloc(s->longs, more * sizeof *longs);
+        if (!longs)
+            return leat_fail(err, LEAT_ERETRY, "out of memory for long values");
+        memset(longs + s->long_capacity, 0, (more - s->long_capacity) * sizeof *longs);
+        s->longs = longs;
+        s->long_capacity = more;
+    }
+    struct leat_buf *buf = &s->longs[s->long_count++];
+    leat_buf_init(buf, LEAT_VALUE_MAX);
+    int status =
+        leat_store_reader_parts(s->reader, s->block.source_id, x->set, x->raw_len, buf, err);
+    *ret_bytes = leat_buf_slice(buf);
+    return status;
+}
+
+static void longs_release(struct leat_stream *s)
+{
+    while (s->long_count)
+        leat_buf_release(&s->longs[--s->long_count]);
+}
+
+/* --- reading ----------------------------------------------------------------------------------- */
+
+static int block_next(struct leat_stream *s, struct leat_err *err)
+{
+    struct leat_slice raw;
+    int status = leat_store_reader_next(s->reader, &s->block, &raw, err);
+    if (status)
+        return status;
+    if (s->cached_count > SCHEMA_SLOTS / 2 || s->schemas.used > SCHEMA_ARENA_SOFT)
+        cache_clear(s);
+    leat_record_reader_init(&s->records, raw, &s->lookup, &s->rows);
+    s->next_sequence = s->block.sequence;
+    s->in_block = true;
+    return LEAT_OK;
+}
+
+/* Looks one frame ahead for the commit that ends the event's transaction; its views stay valid. */
+static void peek_commit(struct leat_stream *s, struct leat_stream_event *e)
+{
+    struct leat_reader ahead = s->records.frames;
+    uint32_t head = leat_reader_le32(&ahead);
+    e->last_of_transaction = !ahead.bad && head >> 24 == LEAT_FRAME_COMMIT;
+    e->transaction_total = e->last_of_transaction ? leat_reader_varint(&ahead) : 0;
+}
+
+static int event_next(struct leat_stream *s, struct leat_stream_event *ret_event, struct leat_err *err)
+{
+    for (;;) {
+        enum leat_frame frame;
+        struct leat_event event;
+        uint64_t total;
+        leat_arena_reset(&s->rows);
+        longs_release(s);
+        int status = leat_record_next(&s->records, &frame, &event, &total, err);
+        if (status == LEAT_EOF && s->next_sequence != s->block.sequence + s->block.count)
+            return leat_fail(err, LEAT_EDATA, "a block holds fewer events than its header says");
+        if (status)
+            return status;
+        if (frame != LEAT_FRAME_EVENT)
+            continue;
+        uint64_t sequence = s->next_sequence++;
+        if (sequence < s->wanted)
+            continue;
+        *ret_event = (struct leat_stream_event){
+            .sequence = sequence, .ingested_at_us = s->block.ingested_at_us, .event = event};
+        peek_commit(s, ret_event);
+        return LEAT_OK;
+    }
+}
+
+int leat_stream_next(struct leat_stream *s, struct leat_stream_event *ret_event, struct leat_err *err)
+{
+    for (;;) {
+        int status = s->in_block ? LEAT_OK : block_next(s, err);
+        if (status)
+            return status;
+        status = event_next(s, ret_event, err);
+        if (status == LEAT_OK) {
+            ret_event->instance = leat_store_reader_source_name(s->reader, s->block.source_id);
+            return LEAT_OK;
+        }
+        if (status != LEAT_EOF) {
+            leat_err_context(err, "sequence %llu", (unsigned long long)s->next_sequence);
+            return status;
+        }
+        s->in_block = false;
+    }
+}
+
+int leat_stream_seek(struct leat_stream *s, uint64_t sequence, struct leat_err *err)
+{
+    s->in_block = false;
+    s->wanted = sequence;
+    return leat_store_reader_seek(s->reader, sequence, err);
+}
+
+/* --- life cycle -------------------------------------------------------------------------------- */
+
+int leat_stream_open(const char *path, struct leat_store *store, struct leat_stream **ret_stream,
+                     struct leat_err *err)
+{
+    struct leat_stream *s = calloc(1, sizeof *s);
+    struct cached *cache = calloc(SCHEMA_SLOTS, sizeof *cache);
+    if (!s || !cache) {
+        free(s);
+        free(cache);
+        return leat_fail(err, LEAT_ERETRY, "out of memory for a stream");
+    }
+    s->cache = cache;
+    s->lookup = (struct leat_record_lookup){s, lookup_schema, lookup_origin, lookup_external};
+    leat_arena_init(&s->rows, ROW_ARENA_MAX);
+    leat_arena_init(&s->schemas, SCHEMA_ARENA_MAX);
+    int status = leat_store_reader_open(path, store, &s->reader, err);
+    if (status) {
+        leat_stream_close(s);
+        return status;
+    }
+    *ret_stream = s;
+    return LEAT_OK;
+}
+
+void leat_stream_close(struct leat_stream *s)
+{
+    if (!s)
+        return;
+    leat_store_reader_close(s->reader);
+    longs_release(s);
+    free(s->longs);
+    free(s->cache);
+    leat_arena_release(&s->rows);
+    leat_arena_release(&s->schemas);
+    free(s);
+}
+
+struct leat_store_reader *leat_stream_reader(struct leat_stream *s)
+{
+    return s->reader;
+}
