@@ -1,0 +1,103 @@
+/*
+ * Lag and retained log, asked on the SQL connection beside the stream. One question at a time, sent and fetched
+ * without waiting; a connection that breaks is made again, also without waiting. Nothing here can fail the
+ * stream: what is unknown is -1.
+ */
+#include "sources/postgres/postgres.h"
+
+#include <leat/clock.h>
+#include <leat/log.h>
+
+#include <poll.h>
+
+enum { ASK_EVERY_MS = 2000 };
+
+static void answer(struct pg_source *s, PGresult *result)
+{
+    struct leat_source_stats *stats = s->env->stats;
+    if (PQresultStatus(result) != PGRES_TUPLES_OK || PQntuples(result) != 1)
+        return;
+    s->monitor.server_lsn = pg_lsn(result, 0, 0);
+    uint64_t restart = pg_lsn(result, 0, 1);
+    stats->retained_bytes = restart && s->monitor.server_lsn > restart
+                                ? (int64_t)(s->monitor.server_lsn - restart)
+                                : restart ? 0 : -1;
+}
+
+static void drop(struct pg_source *s)
+{
+    PQfinish(s->sql);
+    s->sql = NULL;
+    s->monitor.asked = false;
+}
+
+/* Takes the answer if it is there. */
+static void fetch(struct pg_source *s)
+{
+    if (!PQconsumeInput(s->sql)) {
+        drop(s);
+        return;
+    }
+    while (!PQisBusy(s->sql)) {
+        PGresult *result = PQgetResult(s->sql);
+        if (!result) {
+            s->monitor.asked = false;
+            return;
+        }
+        answer(s, result);
+        PQclear(result);
+    }
+}
+
+static void ask(struct pg_source *s)
+{
+    const char *params[] = {s->slot};
+    s->monitor.asked =
+        PQsendQueryParams(s->sql,
+                          "SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE "
+                          "pg_current_wal_lsn() END, (SELECT restart_lsn FROM pg_catalog.pg_replication_slots "
+                          "WHERE slot_name = $1)",
+                          1, NULL, params, NULL, NULL, 0);
+    if (!s->monitor.asked)
+        drop(s);
+}
+
+void pg_monitor_lag(struct pg_source *s)
+{
+    struct leat_source_stats *stats = s->env->stats;
+    uint64_t durable = s->feedback.durable_lsn;
+    uint64_t end = s->monitor.server_lsn > s->walsender.server_lsn ? s->monitor.server_lsn
+                                                                   : s->walsender.server_lsn;
+    stats->lag_bytes = end > durable ? (int64_t)(end - durable) : 0;
+    bool level = s->feedback.keepalive_lsn && durable >= s->walsender.server_lsn;
+    int64_t age_us = leat_clock_wall_us() - stats->last_event_time_us;
+    stats->lag_us = level ? 0 : stats->last_event_time_us && age_us > 1 ? age_us : 1;
+}
+
+void pg_monitor_service(struct pg_source *s)
+{
+    int64_t now = leat_clock_monotonic_ms();
+    if (s->sql && s->monitor.asked)
+        fetch(s);
+    if (now < s->monitor.next_ms)
+        return;
+    s->monitor.next_ms = now + ASK_EVERY_MS;
+    if (!s->sql)
+        s->env->stats->retained_bytes = -1;
+    else if (!s->monitor.asked)
+        ask(s);
+}
+
+bool pg_monitor_settle(struct pg_source *s, int64_t timeout_ms)
+{
+    int64_t until_ms = leat_clock_monotonic_ms() + timeout_ms;
+    while (s->sql && s->monitor.asked) {
+        struct pollfd fd = {.fd = PQsocket(s->sql), .events = POLLIN};
+        int64_t left = until_ms - leat_clock_monotonic_ms();
+        if (left <= 0)
+            return false;
+        poll(&fd, 1, (int)left);
+        fetch(s);
+    }
+    return s->sql != NULL;
+}

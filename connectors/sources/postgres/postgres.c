@@ -1,0 +1,366 @@
+/*
+ * The Postgres source: logical replication with pgoutput. This file is the table of contents: each function of
+ * the ops table, in the order of a session.
+ */
+#include "sources/postgres/postgres.h"
+
+#include <leat/clock.h>
+#include <leat/log.h>
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <sys/prctl.h>
+
+enum {
+    SQL_ASCII_MAX = 9,
+    NAP_US_SOCKET = 150, /* see nap() */
+    NAP_US_TCP = 500,
+    BUSY_BYTES = 64 << 10,
+    TIMER_SLACK_NS = 10 * 1000,
+};
+
+/* --- check -------------------------------------------------------------------------------------- */
+
+static int source_validate(const void *ctx, struct leat_err *err)
+{
+    return pg_settings_validate(ctx, err);
+}
+
+static void name_instance(struct pg_source *s, const char *instance)
+{
+    snprintf(s->instance, sizeof s->instance, "%s", instance);
+    pg_settings_name(s->settings.slot, instance, s->slot);
+    pg_settings_name(s->settings.publication, instance, s->publication);
+}
+
+static int source_check(void *ctx, const char *instance, struct leat_report *report, struct leat_err *err)
+{
+    struct pg_source *s = ctx;
+    name_instance(s, instance);
+    return pg_preflight(s, report, err);
+}
+
+/* --- open -------------------------------------------------------------------------------------- */
+
+/* What START_REPLICATION's session needs and old servers would refuse in start-up options. */
+static int prepare_session(struct pg_source *s, struct leat_err *err)
+{
+    char sql[320];
+    int version = s->server.version;
+    int at = 0;
+    if (version >= 120000)
+        at += snprintf(sql + at, sizeof sql - (size_t)at, "SET wal_sender_timeout = '%" PRId64 "ms';",
+                       s->settings.wal_sender_timeout_ms);
+    if (version >= 130000 && s->settings.decoding_work_mem)
+        at += snprintf(sql + at, sizeof sql - (size_t)at, "SET logical_decoding_work_mem = '%" PRId64 "kB';",
+                       s->settings.decoding_work_mem / 1024);
+    if (!s->settings.client_encoding && strcmp(s->server.encoding, "SQL_ASCII") == 0)
+        at += snprintf(sql + at, sizeof sql - (size_t)at, "SET client_encoding = 'SQL_ASCII';");
+    if (!at)
+        return LEAT_OK;
+    return pg_execute(s->stream, sql, s->settings.connect_timeout_ms, "prepare the session", err);
+}
+
+static int prepare_publication(struct pg_source *s, struct leat_err *err)
+{
+    int64_t patience = s->settings.connect_timeout_ms;
+    bool exists;
+    int status = LEAT_OK;
+    if (s->settings.create && !s->server.in_recovery)
+        status = pg_catalog_publish(s->sql, &s->settings, s->instance, s->server.version, s->publication,
+                                    patience, err);
+    if (!status)
+        status = pg_catalog_publications(s->sql, s->publication, patience, &exists, &s->insert_publication, err);
+    if (status || exists)
+        return status;
+    leat_fail(err, LEAT_ECONFIG, "publication \"%s\" does not exist in database \"%s\"", s->publication,
+              s->settings.database);
+    leat_err_hint(err, "set create: true for this source, or let the tables' owner run: CREATE PUBLICATION \"%s\" FOR "
+                       "TABLE …; (before the slot is made)", s->publication);
+    return err->code;
+}
+
+static int source_open(void *ctx, const struct leat_source_env *env, struct leat_err *err)
+{
+    struct pg_source *s = ctx;
+    s->env_copy = *env;
+    s->env = &s->env_copy;
+    name_instance(s, env->instance);
+    pg_walsender_init(&s->walsender, (size_t)s->settings.row_bytes_max);
+    pgoutput_init(&s->decoder);
+    pg_relcache_init(&s->relations);
+    leat_arena_init(&s->scratch, (size_t)s->settings.row_bytes_max);
+    leat_buf_init(&s->token, LEAT_TOKEN_MAX);
+    s->opened = true;
+    prctl(PR_SET_TIMERSLACK, TIMER_SLACK_NS);
+    int status = pg_connect(&s->settings, s->instance, PG_USE_SQL, &s->sql, err);
+    if (!status)
+        status = pg_connect(&s->settings, s->instance, PG_USE_STREAM, &s->stream, err);
+    if (!status)
+        status = pg_catalog_server(s->stream, s->sql, s->settings.connect_timeout_ms, &s->server, err);
+    if (!status)
+        status = prepare_session(s, err);
+    if (!status)
+        status = prepare_publication(s, err);
+    return status;
+}
+
+/* --- start ------------------------------------------------------------------------------------- */
+
+/* The source block of the envelope, in the order that its readers expect. The transaction's attributes are filled
+ * in changes.c in the order of declaration here. */
+static void declare_origin(struct pg_source *s)
+{
+    s->origin = (struct leat_origin){
+        .connector = LEAT_SLICE_LITERAL("postgresql"),
+        .lineage = leat_slice_text(s->position.system_id),
+        .database = leat_slice_text(s->settings.database),
+        .server = leat_slice_text(s->server.version_text),
+        .attr_count = 8,
+        .attrs = {
+            {LEAT_SLICE_LITERAL("lastCommitLsn"), LEAT_ATTR_TRANSACTION, LEAT_ATTR_SEQUENCE},
+            {LEAT_SLICE_LITERAL("schema"), LEAT_ATTR_SCHEMA, LEAT_ATTR_FIELD},
+            {LEAT_SLICE_LITERAL("table"), LEAT_ATTR_TABLE, LEAT_ATTR_FIELD},
+            {LEAT_SLICE_LITERAL("txId"), LEAT_ATTR_TRANSACTION, LEAT_ATTR_FIELD},
+            {LEAT_SLICE_LITERAL("lsn"), LEAT_ATTR_EVENT, LEAT_ATTR_FIELD | LEAT_ATTR_SEQUENCE},
+            {LEAT_SLICE_LITERAL("xmin"), LEAT_ATTR_NONE, LEAT_ATTR_FIELD},
+            {LEAT_SLICE_LITERAL("origin"), LEAT_ATTR_TRANSACTION, LEAT_ATTR_FIELD},
+            {LEAT_SLICE_LITERAL("origin_lsn"), LEAT_ATTR_TRANSACTION, LEAT_ATTR_FIELD},
+        },
+    };
+    s->origin_defined = false;
+}
+
+static int choose_format(struct pg_source *s, bool *ret_binary, struct leat_err *err)
+{
+    *ret_binary = s->server.version >= 140000 && !s->text_only && s->settings.format != PG_FORMAT_TEXT;
+    if (!*ret_binary || s->settings.format == PG_FORMAT_BINARY)
+        return LEAT_OK;
+    return pg_catalog_binary_exact(s->sql, s->publication, s->settings.connect_timeout_ms, ret_binary, err);
+}
+
+/* Options that the server does not know are errors there: the list follows its version. */
+static int start_command(struct pg_source *s, bool binary, struct leat_buf *command, struct leat_err *err)
+{
+    char lsn[PG_LSN_TEXT];
+    int version = s->server.version;
+    char *name = PQescapeIdentifier(s->sql, s->publication, strlen(s->publication));
+    char insert[PG_NAME_BYTES + 8];
+    snprintf(insert, sizeof insert, "%s_insert", s->publication);
+    char *insert_name = PQescapeIdentifier(s->sql, insert, strlen(insert));
+    struct leat_buf names;
+    leat_buf_init(&names, 1024);
+    leat_buf_format(&names, "%s%s%s", name, s->insert_publication ? "," : "",
+                    s->insert_publication ? insert_name : "");
+    char *literal = PQescapeLiteral(s->sql, leat_buf_text(&names), names.len);
+    pg_lsn_format(s->position.lsn, lsn);
+    leat_buf_format(command, "START_REPLICATION SLOT \"%s\" LOGICAL %s (proto_version '%d', publication_names %s",
+                    s->slot, lsn, version >= 160000 ? 4 : version >= 150000 ? 3 : version >= 140000 ? 2 : 1,
+                    literal ? literal : "''");
+    if (binary)
+        leat_buf_format(command, ", binary 'true'");
+    if (version >= 140000 && s->settings.messages)
+        leat_buf_format(command, ", messages 'true'");
+    if (version >= 160000 && s->settings.local_only)
+        leat_buf_format(command, ", origin 'none'");
+    leat_buf_format(command, ")");
+    PQfreemem(name);
+    PQfreemem(insert_name);
+    PQfreemem(literal);
+    leat_buf_release(&names);
+    return command->full ? leat_fail(err, LEAT_ELIMIT, "the replication command is too long") : LEAT_OK;
+}
+
+static int stream_start(struct pg_source *s, bool binary, struct leat_err *err)
+{
+    struct leat_buf command;
+    leat_buf_init(&command, 8 << 10);
+    int status = start_command(s, binary, &command, err);
+    if (!status) {
+        PGconn *stream = s->stream;
+        s->stream = NULL; /* the walsender's from here on */
+        status = pg_walsender_start(&s->walsender, stream, leat_buf_text(&command),
+                                    s->settings.connect_timeout_ms, err);
+    }
+    leat_buf_release(&command);
+    return status;
+}
+
+static int source_start(void *ctx, struct leat_slice token, struct leat_err *err)
+{
+    struct pg_source *s = ctx;
+    bool binary = false;
+    s->position_moved = false;
+    s->pending = PG_PENDING_NONE;
+    s->transaction.open = false;
+    int status = pg_resume(s, token, err);
+    if (!status)
+        status = choose_format(s, &binary, err);
+    if (!status)
+        status = stream_start(s, binary, err);
+    if (status)
+        return status;
+    declare_origin(s);
+    pg_feedback_init(s);
+    s->monitor = (struct pg_monitor){.asked = false};
+    char lsn[PG_LSN_TEXT];
+    pg_lsn_format(s->position.lsn, lsn);
+    LEAT_INFO("source", s->instance, "streaming", LEAT_F_TEXT("server", s->server.version_text),
+              LEAT_F_TEXT("slot", s->slot), LEAT_F_TEXT("from", lsn), LEAT_F_INT("timeline", s->server.timeline),
+              LEAT_F_TEXT("format", binary ? "binary" : "text"),
+              LEAT_F_TEXT("transport", s->walsender.ssl ? "tls" : s->walsender.tcp ? "tcp" : "socket"));
+    return LEAT_OK;
+}
+
+/* --- poll -------------------------------------------------------------------------------------- */
+
+static int put_position(struct pg_source *s, struct leat_batch *batch, struct leat_err *err)
+{
+    if (!s->position_moved)
+        return LEAT_OK;
+    s->position_moved = false;
+    leat_buf_reset(&s->token);
+    pg_position_format(&s->position, &s->token);
+    return leat_batch_position(batch, leat_buf_slice(&s->token), err);
+}
+
+/* Works through what the buffer holds. LEAT_AGAIN: the batch is full. */
+static int drain_buffer(struct pg_source *s, struct leat_batch *batch, struct leat_err *err)
+{
+    struct pg_wal_message wal;
+    int status;
+    while ((status = pg_walsender_next(&s->walsender, &wal, err)) == LEAT_OK) {
+        s->env->stats->received_messages++;
+        if (wal.kind == PG_WAL_KEEPALIVE)
+            pg_feedback_keepalive(s, &wal);
+        else
+            status = pg_change(s, &wal, batch, err);
+        if (status)
+            return status;
+        if (leat_batch_full(batch))
+            return LEAT_AGAIN;
+    }
+    if (status == LEAT_EOF)
+        return leat_fail(err, LEAT_ERETRY, "the server ended the stream: it is shutting down");
+    return status == LEAT_AGAIN ? LEAT_OK : status;
+}
+
+/* A server that decodes flat out sends a message at a time, and waking for each costs both sides more than the
+ * message does. So while the stream is busy and reads bring little, a short sleep lets some gather. Never when idle:
+ * the first message after a pause is read at once. On a socket the server's buffer holds a few hundred messages, and
+ * a longer sleep would leave it waiting. */
+static void nap(struct pg_source *s, int64_t got_bytes)
+{
+    if (got_bytes > 0 && got_bytes < BUSY_BYTES)
+        leat_clock_pause_us(s->walsender.tcp ? NAP_US_TCP : NAP_US_SOCKET);
+}
+
+static int session_service(struct pg_source *s, struct leat_err *err)
+{
+    pg_monitor_service(s);
+    pg_monitor_lag(s);
+    s->env->stats->received_bytes = s->walsender.received_bytes;
+    return pg_feedback_service(s, err);
+}
+
+/* No room: only the session is kept alive, and the server's silence is our doing. */
+static int idle_poll(struct pg_source *s, int64_t until_ms, struct leat_err *err)
+{
+    int64_t due = pg_feedback_due_ms(s);
+    pg_walsender_wait(&s->walsender, true, s->env->wake_fd, due < until_ms ? due : until_ms);
+    s->walsender.received_ms = leat_clock_monotonic_ms();
+    return session_service(s, err);
+}
+
+static int read_some(struct pg_source *s, int64_t until_ms, struct leat_batch *batch, struct leat_err *err)
+{
+    int64_t from_bytes = s->walsender.received_bytes;
+    for (;;) {
+        int status = drain_buffer(s, batch, err);
+        if (status)
+            return status;
+        status = pg_walsender_fill(&s->walsender, err);
+        if (status == LEAT_OK)
+            continue;
+        if (status != LEAT_AGAIN)
+            return status;
+        int64_t got = s->walsender.received_bytes - from_bytes;
+        if (got || s->position_moved) {
+            nap(s, got);
+            return LEAT_OK;
+        }
+        status = session_service(s, err);
+        int64_t due = pg_feedback_due_ms(s);
+        if (status || leat_clock_monotonic_ms() >= until_ms ||
+            pg_walsender_wait(&s->walsender, false, s->env->wake_fd, due < until_ms ? due : until_ms))
+            return status;
+    }
+}
+
+static int source_poll(void *ctx, int64_t until_ms, struct leat_batch *batch, struct leat_err *err)
+{
+    struct pg_source *s = ctx;
+    if (!batch)
+        return idle_poll(s, until_ms, err);
+    int status = LEAT_OK;
+    if (!s->origin_defined) {
+        status = leat_batch_origin(batch, &s->origin, err);
+        s->origin_defined = status == LEAT_OK;
+    }
+    if (!status)
+        status = pg_change_pending(s, batch, err);
+    if (!status)
+        status = read_some(s, until_ms, batch, err);
+    if (status < 0)
+        return status;
+    int positioned = put_position(s, batch, err);
+    int serviced = positioned ? positioned : session_service(s, err);
+    return serviced ? serviced : status;
+}
+
+/* --- confirm, close ---------------------------------------------------------------------------- */
+
+static int source_confirm(void *ctx, struct leat_slice token, struct leat_err *err)
+{
+    struct pg_source *s = ctx;
+    struct pg_position durable;
+    int status = pg_position_parse(token, &durable, err);
+    if (status)
+        return status;
+    pg_feedback_durable(s, durable.lsn);
+    return pg_feedback_service(s, err);
+}
+
+static void source_close(void *ctx)
+{
+    struct pg_source *s = ctx;
+    struct leat_err ignored;
+    if (!s->opened)
+        return;
+    if (s->walsender.conn && s->feedback.due &&
+        pg_walsender_status(&s->walsender, s->feedback.durable_lsn, false, &ignored))
+        LEAT_DEBUG("source", s->instance, "last confirmation not sent");
+    pg_walsender_end(&s->walsender);
+    PQfinish(s->stream);
+    PQfinish(s->sql);
+    s->stream = s->sql = NULL;
+    pgoutput_release(&s->decoder);
+    pg_relcache_reset(&s->relations);
+    leat_arena_release(&s->scratch);
+    leat_buf_release(&s->token);
+    s->opened = false;
+}
+
+const struct leat_source_ops pg_source_ops = {
+    .name = "postgres",
+    .doc = "A PostgreSQL database, by logical replication (servers 10 to 18).",
+    .options = pg_options,
+    .ctx_size = sizeof(struct pg_source),
+    .validate = source_validate,
+    .check = source_check,
+    .open = source_open,
+    .start = source_start,
+    .poll = source_poll,
+    .confirm = source_confirm,
+    .close = source_close,
+};
