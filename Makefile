@@ -44,8 +44,8 @@ endif
 CFLAGS_ALL := -std=gnu11 -g $(OPT) $(HARDEN) $(WARN) -D_GNU_SOURCE -DLEAT_VERSION='"$(VERSION)"' \
               -Iinclude -Isrc -Iconnectors $(shell pkg-config --cflags $(PACKAGES)) $(CFLAGS)
 # Debian's MHD, LMDB and xxhash ship headers without surprises; -Wconversion is for our decoders only.
-DECODERS := connectors/sources/postgres/pgoutput.c connectors/sources/postgres/pgtype.c \
-            src/event/value.c src/event/schema.c src/codec/record.c
+DECODERS := connectors/sources/postgres/pgoutput.c $(wildcard connectors/sources/postgres/pgtype*.c) \
+            src/event/value.c src/event/schema.c $(wildcard src/codec/*.c)
 
 # --- archives, lowest first; LIBS_<dir> is what its unit tests may link -------------------------------------
 DIRS := base event codec store config metrics http pipeline
@@ -59,7 +59,7 @@ LIBS_config   := config base
 LIBS_metrics  := metrics base
 LIBS_http     := http store metrics base
 LIBS_pipeline := pipeline store codec event base
-LIBS_sources  := pipeline store codec event base
+LIBS_sources  := pipeline store codec event config base
 
 SYSTEM := $(shell pkg-config --libs $(PACKAGES)) -lpthread -lm
 
@@ -129,7 +129,9 @@ $(BUILD)/bench_%: tests/bench/bench_%.c $(ARCHIVES) $(SOURCES_A)
 	$(CC) $(CFLAGS_ALL) -Itests -o $@ $< $(LINK) -Wl,--start-group $(SOURCES_A) $(ARCHIVES) -Wl,--end-group $(SYSTEM)
 bench-micro: $(BENCHES) ## micro-benchmarks of decoder and JSON writer
 	@for b in $(BENCHES); do $$b || exit 1; done
-bench: all bench-micro ## all benchmarks, ratios against public tools
+$(BUILD)/follow: tests/bench/follow.c $(ARCHIVES)
+	$(CC) $(CFLAGS_ALL) -o $@ $< $(LINK) -Wl,--start-group $(ARCHIVES) -Wl,--end-group $(SYSTEM)
+bench: all bench-micro $(BUILD)/follow ## all benchmarks, ratios against public tools
 	@scripts/bench
 
 integration: all ## integration tests against real servers

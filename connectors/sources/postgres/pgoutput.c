@@ -1,14 +1,18 @@
 /*
- * Each message is decoded by one function in wire order, over a reader whose `bad` sticks; one check at the
- * end of pgoutput_decode() closes them all: nothing missing, nothing left.
+ * Each message is decoded by one function in wire order, over a reader whose `bad` sticks; one
+ * check at the end of pgoutput_decode() closes them all: nothing missing, nothing left.
  *
- * The problem of the hot path: an INSERT of six columns passes here for every row of the source, while the
- * server needs about a microsecond to send it. So a tuple is one loop without allocation over an array that
- * is as wide as the widest row so far, and nothing is copied: a field is a slice of the receive buffer.
+ * The problem of the hot path: an INSERT of six columns passes here for every row of the source,
+ * while the server needs about a microsecond to send it. So a tuple is one loop without allocation
+ * over an array that is as wide as the widest row so far, and nothing is copied: a field is a slice
+ * of the receive buffer.
  *
- *   1. Bytes are never trusted: counts are compared with the bytes that are left before storage is grown.
- *   2. A failed decode leaves the decoder as it was: `in_stream` changes only after the final check.
- *   3. Letters are reused by the protocol ('K', 'O', 'r'): they are read by position, never by look.
+ *   1. Bytes are never trusted: counts are compared with the bytes that are left before storage is
+ *      grown.
+ *   2. A failed decode leaves the decoder as it was: `in_stream` changes only after the final
+ *      check.
+ *   3. Letters are reused by the protocol ('K', 'O', 'r'): they are read by position, never by
+ *      look.
  */
 #include "sources/postgres/pgoutput.h"
 
@@ -40,8 +44,8 @@ void pgoutput_reset(struct pgoutput *decoder)
     decoder->in_stream = false;
 }
 
-/* Storage for `count` items of `size` bytes; the old content is of no use. It is small and bounded by
- * LEAT_COLUMNS_MAX, so being out of memory ends the process. */
+/* Storage for `count` items of `size` bytes; the old content is of no use. It is small and bounded
+ * by LEAT_COLUMNS_MAX, so being out of memory ends the process. */
 static void *storage_grow(void *items, size_t count, size_t size, size_t *ret_capacity)
 {
     size_t capacity = STORAGE_FIRST;
@@ -56,10 +60,10 @@ static void *storage_grow(void *items, size_t count, size_t size, size_t *ret_ca
 }
 
 /* A count that cannot be true is bad before anything is reserved for it. */
-static uint16_t read_count(struct leat_reader *r, size_t item_bytes_min)
+static inline uint16_t read_count(struct leat_reader *r, size_t item_bytes_min)
 {
     uint16_t count = leat_reader_be16(r);
-    if (count > LEAT_COLUMNS_MAX || count > leat_reader_left(r) / item_bytes_min)
+    if (count > LEAT_COLUMNS_MAX || count * item_bytes_min > leat_reader_left(r))
         r->bad = true;
     return r->bad ? 0 : count;
 }
@@ -78,22 +82,25 @@ static struct leat_slice read_schema(struct leat_reader *r)
 
 /* --- rows ------------------------------------------------------------------------------------- */
 
-/* count u16, then per column: form u8; for 't' and 'b' also length u32 and bytes. */
-static struct pgoutput_tuple read_tuple(struct leat_reader *r, struct pgoutput_fields *storage)
+/* count u16, then per column: form u8; for 't' and 'b' also length u32 and bytes. The cursor is a
+ * copy whose address goes nowhere, so that it stays in registers: that halves the time of a row. */
+static struct pgoutput_tuple read_tuple(struct leat_reader *reader, struct pgoutput_fields *storage)
 {
-    uint16_t count = read_count(r, FIELD_BYTES_MIN);
+    struct leat_reader r = *reader;
+    uint16_t count = read_count(&r, FIELD_BYTES_MIN);
     if (__builtin_expect(count >= storage->capacity, 0))
         storage->items =
             storage_grow(storage->items, count + 1u, sizeof *storage->items, &storage->capacity);
     struct pgoutput_field *field = storage->items;
     for (struct pgoutput_field *end = field + count; field < end; field++) {
-        field->form = leat_reader_u8(r);
+        field->form = leat_reader_u8(&r);
         field->data = (struct leat_slice){NULL, 0};
         if (field->form == PGOUTPUT_TEXT || field->form == PGOUTPUT_BINARY)
-            field->data = leat_reader_bytes(r, leat_reader_be32(r));
+            field->data = leat_reader_bytes(&r, leat_reader_be32(&r));
         else if (field->form != PGOUTPUT_NULL && field->form != PGOUTPUT_UNCHANGED)
-            r->bad = true;
+            r.bad = true;
     }
+    *reader = r;
     return (struct pgoutput_tuple){count, storage->items};
 }
 
@@ -210,7 +217,8 @@ static void read_begin(struct leat_reader *r, struct pgoutput_message *m)
     m->begin.xid = leat_reader_be32(r);
 }
 
-/* flags u8, commit LSN u64, end LSN u64, commit time i64; the xid of a STREAM_COMMIT is read before */
+/* flags u8, commit LSN u64, end LSN u64, commit time i64; the xid of a STREAM_COMMIT is read
+ * before */
 static void read_commit(struct leat_reader *r, uint32_t xid, struct pgoutput_message *m)
 {
     m->commit.xid = xid;
@@ -234,8 +242,8 @@ static void read_stream_start(struct leat_reader *r, struct pgoutput_message *m)
     m->stream_start.first = leat_reader_u8(r) != 0;
 }
 
-/* xid u32, subxid u32; with streaming=parallel also abort LSN u64, abort time i64. Nothing but the length
- * tells the two apart, and both are whole messages. */
+/* xid u32, subxid u32; with streaming=parallel also abort LSN u64, abort time i64. Nothing but the
+ * length tells the two apart, and both are whole messages. */
 static void read_stream_abort(struct leat_reader *r, struct pgoutput_message *m)
 {
     m->stream_abort.xid = leat_reader_be32(r);
@@ -271,7 +279,8 @@ static void read_rollback_prepared(struct leat_reader *r, struct pgoutput_messag
 /* --- dispatch --------------------------------------------------------------------------------- */
 
 /* Changes and shapes: the messages that carry an xid inside a stream. False: not one of them. */
-static inline bool read_change(struct pgoutput *d, struct leat_reader *r, struct pgoutput_message *m)
+static inline bool read_change(struct pgoutput *d, struct leat_reader *r,
+                               struct pgoutput_message *m)
 {
     switch ((enum pgoutput_type)m->type) {
     case PGOUTPUT_INSERT:
@@ -300,7 +309,8 @@ static inline bool read_change(struct pgoutput *d, struct leat_reader *r, struct
     }
 }
 
-/* The frame around changes. False: an unknown tag, or one that may not stand on this side of S and E. */
+/* The frame around changes. False: an unknown tag, or one that may not stand on this side of S and
+ * E. */
 static bool read_frame(bool in_stream, struct leat_reader *r, struct pgoutput_message *m)
 {
     enum pgoutput_type type = (enum pgoutput_type)m->type;
@@ -376,8 +386,8 @@ static int fail(const struct pgoutput *d, struct leat_slice payload, const struc
     if (!payload.len)
         return leat_fail(err, LEAT_EPROTO, "pgoutput sent an empty message");
     if (!known)
-        return leat_fail(err, LEAT_EPROTO, "pgoutput sent %s (tag 0x%02x, %zu bytes) %s a stream", name,
-                         type, payload.len, d->in_stream ? "inside of" : "outside of");
+        return leat_fail(err, LEAT_EPROTO, "pgoutput sent %s (tag 0x%02x, %zu bytes) %s a stream",
+                         name, type, payload.len, d->in_stream ? "inside of" : "outside of");
     if (r->bad)
         return leat_fail(err, LEAT_EPROTO,
                          "pgoutput's %s of %zu bytes is cut short or malformed near byte %zu", name,

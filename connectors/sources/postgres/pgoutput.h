@@ -1,22 +1,25 @@
 /*
- * The decoder of pgoutput, the output plugin of Postgres' logical replication: bytes of one XLogData
- * payload in, one message out. Pure: no socket, no log, no clock.
+ * The decoder of pgoutput, the output plugin of Postgres' logical replication: bytes of one
+ * XLogData payload in, one message out. Pure: no socket, no log, no clock.
  *
  *     B  I U D T …  C          a transaction, complete
- *     S  I U D T …  E          a fragment of one that is still open (protocol 2 and later): everything
+ *     S  I U D T …  E          a fragment of one that is still open (protocol 2): everything
  *                              between S and E carries the xid of its (sub)transaction
- *     c | A                    that transaction's fate; b … P, K, r, p: two-phase commit (protocol 3)
+ *     c | A                    the fate of that transaction
+ *     b …  P  K | r,  p        two-phase commit (protocol 3)
  *
- * Order:     init, decode in the order of arrival, reset on every new connection, release. The only state
- *            that changes the meaning of bytes is `in_stream`.
- * Ownership: slices of a message view the payload; fields and columns live in the decoder until the next
- *            decode, reset or release.
- * Units:     times are microseconds since 1970 UTC (already moved from Postgres' 2000), LSNs are WAL bytes.
+ * Order:     init, decode in the order of arrival, reset on every new connection, release. The only
+ *            state that changes the meaning of bytes is `in_stream`.
+ * Ownership: slices of a message view the payload; fields and columns live in the decoder until
+ *            the next decode or release.
+ * Units:     times are microseconds since 1970 UTC (already moved from Postgres' 2000), LSNs are
+ *            WAL bytes.
  * Bounds:    LEAT_COLUMNS_MAX columns: at most 330 KB of storage, grown to what the messages need.
  * Threads:   one owner; nothing blocks.
- * Errors:    LEAT_EPROTO: truncated, too long, an unknown tag, a message that may not stand here. The decoder
- *            is as it was before; reconnect (never guess).
- * Source:    "Logical Replication Message Formats" of the manual; replication/logical/proto.c of 10 to 18.
+ * Errors:    LEAT_EPROTO: truncated, too long, an unknown tag, a message that may not stand here.
+ *            The decoder is as it was before; reconnect (never guess).
+ * Source:    "Logical Replication Message Formats" of the manual; replication/logical/proto.c of 10
+ *            to 18.
  */
 #ifndef POSTGRES_PGOUTPUT_H
 #define POSTGRES_PGOUTPUT_H
@@ -46,8 +49,8 @@ enum pgoutput_type {
     PGOUTPUT_STREAM_PREPARE = 'p',
 };
 
-/* How one column of a tuple was sent. In a key-only old row ('K') NULL means "not sent" for every column
- * that is not part of the identity (I8). */
+/* How one column of a tuple was sent. In a key-only old row ('K') NULL means "not sent" for every
+ * column that is not part of the identity (I8). */
 enum pgoutput_form {
     PGOUTPUT_NULL = 'n',
     PGOUTPUT_UNCHANGED = 'u', /* TOASTed and not touched: not sent */
@@ -65,8 +68,9 @@ struct pgoutput_field {
 };
 
 struct pgoutput_tuple {
-    uint16_t count;                      /* in the column order of the relation's last 'R' */
-    const struct pgoutput_field *fields; /* NULL: no tuple was sent (a table without columns has one) */
+    uint16_t count; /* in the column order of the relation's last 'R' */
+    const struct pgoutput_field
+        *fields; /* NULL: no tuple was sent (a table without columns has one) */
 };
 
 struct pgoutput_column {
@@ -85,7 +89,8 @@ struct pgoutput_commit {
     uint32_t xid;
 };
 
-/* Of BEGIN_PREPARE (no flags), PREPARE, STREAM_PREPARE and, with the commit's LSN and time, COMMIT_PREPARED. */
+/* Of BEGIN_PREPARE (no flags), PREPARE, STREAM_PREPARE and, with the commit's LSN and time,
+ * COMMIT_PREPARED. */
 struct pgoutput_prepare {
     uint8_t flags;
     uint64_t lsn;
@@ -151,7 +156,8 @@ struct pgoutput_message {
             uint64_t abort_lsn;
             int64_t abort_time_us;
         } stream_abort;
-        struct pgoutput_prepare prepare; /* BEGIN_PREPARE, PREPARE, STREAM_PREPARE, COMMIT_PREPARED */
+        struct pgoutput_prepare
+            prepare; /* BEGIN_PREPARE, PREPARE, STREAM_PREPARE, COMMIT_PREPARED */
         struct {
             uint8_t flags;
             uint64_t prepare_end_lsn;

@@ -1,7 +1,7 @@
 /*
- * The table of types. One line stands for a type and its array; the OIDs are those of pg_type.dat and never
- * change between versions. What is not in it (composites, enums, extensions, what a later version brings) is
- * the generic type, whose text passes verbatim.
+ * The table of types. One line stands for a type and its array; the OIDs are those of pg_type.dat
+ * and never change between versions. What is not in it (composites, enums, extensions, what a later
+ * version brings) is the generic type, whose text passes verbatim.
  *
  * Looked up when a relation is announced, not per row, so a plain scan will do.
  */
@@ -121,7 +121,8 @@ enum { OID_BOX = 603, OID_BOX_ARRAY = 1020, OID_BIT = 1560, OID_BPCHAR = 1042 };
      .delimiter = DELIMITER(oid_)},
 
 static const struct pgtype types[] = {TYPES(BASE_TYPE)};
-static const struct pgtype arrays[] = {TYPES(ARRAY_TYPE)}; /* arrays[i] holds elements of types[i] */
+static const struct pgtype arrays[] = {
+    TYPES(ARRAY_TYPE)}; /* arrays[i] holds elements of types[i] */
 
 const struct pgtype *pgtype_find(uint32_t oid)
 {
@@ -136,7 +137,8 @@ const struct pgtype *pgtype_find(uint32_t oid)
     return &types[0];
 }
 
-/* In pg_catalog all names that have a number are ours to know; elsewhere only those that have none. */
+/* In pg_catalog all names that have a number are ours to know; elsewhere only those that have
+ * none. */
 const struct pgtype *pgtype_find_named(struct leat_slice schema, struct leat_slice name)
 {
     bool catalog = leat_slice_equal(schema, LEAT_SLICE_LITERAL("pg_catalog"));
@@ -156,8 +158,9 @@ const struct pgtype *pgtype_element(const struct pgtype *type)
     static const struct {
         uint32_t oid, element;
     } elements[] = {
-        {22, 21},     {30, 26},     {3904, 23},   {3906, 1700}, {3908, 1114}, {3910, 1184}, {3912, 1082},
-        {3926, 20},   {4451, 3904}, {4532, 3906}, {4533, 3908}, {4534, 3910}, {4535, 3912}, {4536, 3926},
+        {22, 21},     {30, 26},     {3904, 23},   {3906, 1700}, {3908, 1114},
+        {3910, 1184}, {3912, 1082}, {3926, 20},   {4451, 3904}, {4532, 3906},
+        {4533, 3908}, {4534, 3910}, {4535, 3912}, {4536, 3926},
     };
     if (type->form == PGTYPE_FORM_ARRAY)
         return &types[type - arrays];
@@ -167,16 +170,17 @@ const struct pgtype *pgtype_element(const struct pgtype *type)
     return &types[0];
 }
 
-/* --- what the decoders share -------------------------------------------------------------------- */
+/* --- what the decoders share ------------------------------------------------------------------ */
 
 int pgtype_scratch_full(const struct leat_arena *scratch, struct leat_err *err)
 {
-    return leat_fail(err, LEAT_ELIMIT, "a row's values need more than the %zu bytes set aside for one message",
+    return leat_fail(err, LEAT_ELIMIT,
+                     "a row's values need more than the %zu bytes set aside for one message",
                      scratch->max);
 }
 
-int pgtype_scratch_copy(struct leat_arena *scratch, struct leat_slice bytes, struct leat_slice *ret_copy,
-                        struct leat_err *err)
+int pgtype_scratch_copy(struct leat_arena *scratch, struct leat_slice bytes,
+                        struct leat_slice *ret_copy, struct leat_err *err)
 {
     struct leat_slice copy = leat_arena_copy(scratch, bytes);
     if (bytes.len && !copy.ptr)
@@ -187,15 +191,19 @@ int pgtype_scratch_copy(struct leat_arena *scratch, struct leat_slice bytes, str
 
 int pgtype_malformed(const struct pgtype *type, struct leat_slice wire, struct leat_err *err)
 {
-    return leat_fail(err, LEAT_EDATA, "%zu bytes are no binary value of type %s", wire.len, type->name);
+    return leat_fail(err, LEAT_EDATA, "%zu bytes are no binary value of type %s", wire.len,
+                     type->name);
 }
 
-/* --- describe ------------------------------------------------------------------------------------ */
+/* --- describe --------------------------------------------------------------------------------- */
 
-enum { VARLENA_HEADER = 4 }; /* what typmods of variable-length types include, for historical reasons */
+enum {
+    VARLENA_HEADER = 4
+}; /* what typmods of variable-length types include, for historical reasons */
 
 /* Scale has eleven bits, signed since 15; before, it was never above 1,000 and reads the same. */
-static void describe_numeric(int32_t typmod, struct leat_buf *text, int32_t *precision, int32_t *scale)
+static void describe_numeric(int32_t typmod, struct leat_buf *text, int32_t *precision,
+                             int32_t *scale)
 {
     typmod -= VARLENA_HEADER;
     *precision = typmod >> 16 & 0xffff;
@@ -204,7 +212,8 @@ static void describe_numeric(int32_t typmod, struct leat_buf *text, int32_t *pre
 }
 
 /* "timestamp(3) with time zone": the digits stand after the first word. */
-static void describe_seconds(const char *name, int32_t typmod, struct leat_buf *text, int32_t *scale)
+static void describe_seconds(const char *name, int32_t typmod, struct leat_buf *text,
+                             int32_t *scale)
 {
     size_t word = strcspn(name, " ");
     *scale = typmod;
@@ -214,7 +223,14 @@ static void describe_seconds(const char *name, int32_t typmod, struct leat_buf *
 /* A bit per field; only the thirteen combinations of the grammar occur. */
 static const char *interval_fields(int32_t bits)
 {
-    enum { MONTH = 1 << 1, YEAR = 1 << 2, DAY = 1 << 3, HOUR = 1 << 10, MINUTE = 1 << 11, SECOND = 1 << 12 };
+    enum {
+        MONTH = 1 << 1,
+        YEAR = 1 << 2,
+        DAY = 1 << 3,
+        HOUR = 1 << 10,
+        MINUTE = 1 << 11,
+        SECOND = 1 << 12
+    };
     static const struct {
         int32_t bits;
         const char *text;
@@ -250,7 +266,7 @@ static void describe_interval(int32_t typmod, struct leat_buf *text, int32_t *sc
     leat_buf_format(text, "(%d)", precision);
 }
 
-/* format_type() without a typmod knows two exceptions, because character and bit alone mean length 1. */
+/* Without a typmod format_type() knows two exceptions: character and bit alone mean length 1. */
 static const char *unlimited_name(const struct pgtype *type)
 {
     if (type->oid == OID_BPCHAR)

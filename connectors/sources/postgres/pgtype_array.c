@@ -1,12 +1,14 @@
 /*
  * Arrays, in text and binary form, into the encoded array of leat/value.h.
  *
- *     text     [lower:upper]…={{1,2},{NULL,"a \"b\""}}     bounds only if one is not 1; `;` between boxes
- *     binary   dimensions i32, has nulls i32, element type u32, per dimension: length i32, lower bound i32,
- *              then per element: length i32 (-1: NULL), bytes
+ *     text     [lower:upper]…={{1,2},{NULL,"a \"b\""}}
+ *              bounds only if one is not 1; `;` instead of `,` between boxes
+ *     binary   dimensions i32, has nulls i32, element type u32, per dimension: length i32, lower
+ *              bound i32, then per element: length i32 (-1: NULL), bytes
  *
- * The text tells its shape only at its end, so the elements are gathered first and the head is put in front
- * of them when both are copied to scratch. A text of another shape is no array to us: LEAT_OTHER, verbatim.
+ * The text tells its shape only at its end, so the elements are gathered first and the head is put
+ * in front of them when both are copied to scratch. A text of another shape is no array to us:
+ * LEAT_OTHER, verbatim.
  */
 #include "sources/postgres/pgtype_forms.h"
 
@@ -26,10 +28,8 @@ struct array {
 static void array_init(struct array *a, const struct pgtype *type, struct leat_slice wire,
                        struct leat_arena *scratch, struct leat_err *err)
 {
-    *a = (struct array){.element = pgtype_element(type),
-                        .r = leat_reader_of(wire),
-                        .scratch = scratch,
-                        .err = err};
+    *a = (struct array){
+        .element = pgtype_element(type), .r = leat_reader_of(wire), .scratch = scratch, .err = err};
     for (size_t i = 0; i < LEAT_ARRAY_DIMENSIONS_MAX; i++)
         a->shape.lower_bounds[i] = 1;
     leat_buf_init(&a->elements, scratch->max);
@@ -57,7 +57,7 @@ static int array_finish(struct array *a, struct leat_value *ret_value)
     return pgtype_text_value(LEAT_ARRAY, leat_slice_of(to, head + elements), ret_value);
 }
 
-/* --- text --------------------------------------------------------------------------------------------- */
+/* --- text ------------------------------------------------------------------------------------- */
 
 static inline uint8_t peek(const struct array *a)
 {
@@ -84,7 +84,8 @@ static struct leat_slice unescape(struct array *a, struct leat_slice quoted)
     }
     for (size_t i = 0; i < quoted.len; i++) {
         i += quoted.ptr[i] == '\\';
-        to[len++] = quoted.ptr[i]; /* a backslash is never the last: it would have escaped the quote */
+        to[len++] =
+            quoted.ptr[i]; /* a backslash is never the last: it would have escaped the quote */
     }
     return leat_slice_of(to, len);
 }
@@ -126,7 +127,8 @@ static void read_element(struct array *a)
     array_append(a, rc, &v);
 }
 
-/* Every level of one depth must be as long as the first; the first element says how deep it goes. */
+/* Every level of one depth must be as long as the first; the first element says how deep it
+ * goes. */
 static void level_close(struct array *a, unsigned depth, uint32_t length)
 {
     if (!a->measured[depth])
@@ -165,7 +167,8 @@ static int32_t read_bound(struct array *a, uint8_t end)
     const uint8_t *stop = memchr(a->r.at, end, leat_reader_left(&a->r));
     int64_t v = 0;
     size_t len = stop ? (size_t)(stop - a->r.at) : 0;
-    if (len > BOUND_MAX || !pgtype_parse_int(leat_slice_of(a->r.at, len), INT32_MIN, INT32_MAX, &v)) {
+    if (len > BOUND_MAX ||
+        !pgtype_parse_int(leat_slice_of(a->r.at, len), INT32_MIN, INT32_MAX, &v)) {
         a->r.bad = true;
         return 0;
     }
@@ -173,7 +176,8 @@ static int32_t read_bound(struct array *a, uint8_t end)
     return (int32_t)v;
 }
 
-/* "[lower:upper]" … "=": the lengths they promise are checked against the levels; the number of them. */
+/* "[lower:upper]" … "=": the lengths they promise are checked against the levels; the number of
+ * them. */
 static unsigned read_bounds(struct array *a)
 {
     unsigned count = 0;
@@ -209,7 +213,7 @@ int pgtype_array_text(const struct pgtype *type, struct leat_slice wire, struct 
     return rc;
 }
 
-/* --- binary ------------------------------------------------------------------------------------------- */
+/* --- binary ----------------------------------------------------------------------------------- */
 
 /* False: the head is malformed, or promises more elements than there are bytes. */
 static bool read_head(struct array *a)
@@ -247,8 +251,9 @@ static void read_binary_element(struct array *a)
     array_append(a, rc, &v);
 }
 
-int pgtype_array_binary(const struct pgtype *type, struct leat_slice wire, struct leat_arena *scratch,
-                        struct leat_value *ret_value, struct leat_err *err)
+int pgtype_array_binary(const struct pgtype *type, struct leat_slice wire,
+                        struct leat_arena *scratch, struct leat_value *ret_value,
+                        struct leat_err *err)
 {
     struct array a;
     array_init(&a, type, wire, scratch, err);
@@ -257,7 +262,8 @@ int pgtype_array_binary(const struct pgtype *type, struct leat_slice wire, struc
         read_binary_element(&a);
     int rc = a.rc;
     if (!rc)
-        rc = leat_reader_done(&a.r) ? array_finish(&a, ret_value) : pgtype_malformed(type, wire, err);
+        rc = leat_reader_done(&a.r) ? array_finish(&a, ret_value)
+                                    : pgtype_malformed(type, wire, err);
     leat_buf_release(&a.elements);
     return rc;
 }

@@ -1,6 +1,7 @@
 /*
- * Binary to value, as the types' send functions write it. All integers big-endian; a value's length is known
- * from outside, so each case is closed by one check that nothing is missing and nothing left.
+ * Binary to value, as the types' send functions write it. All integers big-endian; a value's length
+ * is known from outside, so each case is closed by one check that nothing is missing and nothing
+ * left.
  *
  *     bool u8 | int2, int4, int8, oid | float4, float8 IEEE | money i64 cents
  *     date i32 days, timestamp i64 µs, both since 2000, the extremes are infinities | time i64 µs
@@ -8,7 +9,8 @@
  *     bit i32 bits, then eight a byte, high bit first | jsonb u8 1, text | tid u32 block, u16 line
  *     inet u8 family (2, 3), u8 prefix, u8 is cidr, u8 bytes, address | macaddr 6 or 8 bytes
  *
- * Types that are LEAT_OTHER are printed the way their output functions do, so that both forms agree.
+ * Types that are LEAT_OTHER are printed the way their output functions do, so that both forms
+ * agree.
  */
 #include "sources/postgres/pgtype_forms.h"
 
@@ -17,18 +19,18 @@
 
 enum { PRINT_MAX = 80 }; /* an IPv6 address with its prefix takes 49 */
 
-static int print(struct leat_arena *scratch, uint8_t kind, const char *text, struct leat_value *ret_value,
-                 struct leat_err *err)
+static int print(struct leat_arena *scratch, uint8_t kind, const char *text,
+                 struct leat_value *ret_value, struct leat_err *err)
 {
     struct leat_slice copy;
     int rc = pgtype_scratch_copy(scratch, leat_slice_text(text), &copy, err);
     return rc ? rc : pgtype_text_value(kind, copy, ret_value);
 }
 
-/* --- numbers --------------------------------------------------------------------------------------- */
+/* --- numbers ---------------------------------------------------------------------------------- */
 
-static int binary_int(const struct pgtype *type, struct leat_slice wire, struct leat_value *ret_value,
-                      struct leat_err *err)
+static int binary_int(const struct pgtype *type, struct leat_slice wire,
+                      struct leat_value *ret_value, struct leat_err *err)
 {
     struct leat_reader r = leat_reader_of(wire);
     int64_t v;
@@ -55,8 +57,8 @@ static int binary_int(const struct pgtype *type, struct leat_slice wire, struct 
     return pgtype_integer_value(type->kind, v, ret_value);
 }
 
-static int binary_float(const struct pgtype *type, struct leat_slice wire, struct leat_value *ret_value,
-                        struct leat_err *err)
+static int binary_float(const struct pgtype *type, struct leat_slice wire,
+                        struct leat_value *ret_value, struct leat_err *err)
 {
     struct leat_reader r = leat_reader_of(wire);
     double v;
@@ -75,8 +77,9 @@ static int binary_float(const struct pgtype *type, struct leat_slice wire, struc
     return LEAT_OK;
 }
 
-static int binary_money(const struct pgtype *type, struct leat_slice wire, struct leat_arena *scratch,
-                        struct leat_value *ret_value, struct leat_err *err)
+static int binary_money(const struct pgtype *type, struct leat_slice wire,
+                        struct leat_arena *scratch, struct leat_value *ret_value,
+                        struct leat_err *err)
 {
     struct leat_reader r = leat_reader_of(wire);
     int64_t cents = (int64_t)leat_reader_be64(&r);
@@ -84,15 +87,15 @@ static int binary_money(const struct pgtype *type, struct leat_slice wire, struc
     char text[PRINT_MAX];
     if (!leat_reader_done(&r))
         return pgtype_malformed(type, wire, err);
-    snprintf(text, sizeof text, "%s%llu.%02u", cents < 0 ? "-" : "", (unsigned long long)(size / 100),
-             (unsigned)(size % 100));
+    snprintf(text, sizeof text, "%s%llu.%02u", cents < 0 ? "-" : "",
+             (unsigned long long)(size / 100), (unsigned)(size % 100));
     return print(scratch, LEAT_DECIMAL, text, ret_value, err);
 }
 
-/* --- times ------------------------------------------------------------------------------------------- */
+/* --- times ------------------------------------------------------------------------------------ */
 
-static int binary_date(const struct pgtype *type, struct leat_slice wire, struct leat_value *ret_value,
-                       struct leat_err *err)
+static int binary_date(const struct pgtype *type, struct leat_slice wire,
+                       struct leat_value *ret_value, struct leat_err *err)
 {
     struct leat_reader r = leat_reader_of(wire);
     int32_t days = (int32_t)leat_reader_be32(&r);
@@ -104,8 +107,8 @@ static int binary_date(const struct pgtype *type, struct leat_slice wire, struct
     return pgtype_integer_value(LEAT_DATE, v, ret_value);
 }
 
-static int binary_time(const struct pgtype *type, struct leat_slice wire, struct leat_value *ret_value,
-                       struct leat_err *err)
+static int binary_time(const struct pgtype *type, struct leat_slice wire,
+                       struct leat_value *ret_value, struct leat_err *err)
 {
     struct leat_reader r = leat_reader_of(wire);
     int64_t us = (int64_t)leat_reader_be64(&r);
@@ -115,8 +118,9 @@ static int binary_time(const struct pgtype *type, struct leat_slice wire, struct
 }
 
 /* What does not fit when counted from 1970 is printed, as it passes through in text form. */
-static int binary_timestamp(const struct pgtype *type, struct leat_slice wire, struct leat_arena *scratch,
-                            struct leat_value *ret_value, struct leat_err *err)
+static int binary_timestamp(const struct pgtype *type, struct leat_slice wire,
+                            struct leat_arena *scratch, struct leat_value *ret_value,
+                            struct leat_err *err)
 {
     struct leat_reader r = leat_reader_of(wire);
     int64_t us = (int64_t)leat_reader_be64(&r);
@@ -132,22 +136,23 @@ static int binary_timestamp(const struct pgtype *type, struct leat_slice wire, s
     return print(scratch, LEAT_OTHER, text, ret_value, err);
 }
 
-static int binary_timetz(const struct pgtype *type, struct leat_slice wire, struct leat_value *ret_value,
-                         struct leat_err *err)
+static int binary_timetz(const struct pgtype *type, struct leat_slice wire,
+                         struct leat_value *ret_value, struct leat_err *err)
 {
     enum { ZONE_MAX = 16 * 3600 };
     struct leat_reader r = leat_reader_of(wire);
     int64_t us = (int64_t)leat_reader_be64(&r);
     int32_t west = (int32_t)leat_reader_be32(&r);
-    if (!leat_reader_done(&r) || us < 0 || us > PGTYPE_DAY_US || west <= -ZONE_MAX || west >= ZONE_MAX)
+    if (!leat_reader_done(&r) || us < 0 || us > PGTYPE_DAY_US || west <= -ZONE_MAX ||
+        west >= ZONE_MAX)
         return pgtype_malformed(type, wire, err);
     *ret_value = (struct leat_value){.kind = LEAT_TIMETZ, .span = {.us = us, .days = -west}};
     return LEAT_OK;
 }
 
 /* From 17 on, all three parts at their extreme mean infinity; before, nobody could tell. */
-static int binary_interval(const struct pgtype *type, struct leat_slice wire, struct leat_value *ret_value,
-                           struct leat_err *err)
+static int binary_interval(const struct pgtype *type, struct leat_slice wire,
+                           struct leat_value *ret_value, struct leat_err *err)
 {
     struct leat_reader r = leat_reader_of(wire);
     struct leat_span s;
@@ -164,18 +169,19 @@ static int binary_interval(const struct pgtype *type, struct leat_slice wire, st
     return LEAT_OK;
 }
 
-/* --- bytes and texts ---------------------------------------------------------------------------------- */
+/* --- bytes and texts -------------------------------------------------------------------------- */
 
-static int binary_uuid(const struct pgtype *type, struct leat_slice wire, struct leat_value *ret_value,
-                       struct leat_err *err)
+static int binary_uuid(const struct pgtype *type, struct leat_slice wire,
+                       struct leat_value *ret_value, struct leat_err *err)
 {
     if (wire.len != 16)
         return pgtype_malformed(type, wire, err);
     return pgtype_text_value(LEAT_UUID, wire, ret_value);
 }
 
-static int binary_bits(const struct pgtype *type, struct leat_slice wire, struct leat_arena *scratch,
-                       struct leat_value *ret_value, struct leat_err *err)
+static int binary_bits(const struct pgtype *type, struct leat_slice wire,
+                       struct leat_arena *scratch, struct leat_value *ret_value,
+                       struct leat_err *err)
 {
     struct leat_reader r = leat_reader_of(wire);
     uint32_t count = leat_reader_be32(&r);
@@ -191,8 +197,9 @@ static int binary_bits(const struct pgtype *type, struct leat_slice wire, struct
 }
 
 /* "char" is one byte of any value; 0 prints as nothing, and since 16 what is not ASCII as \ooo. */
-static int binary_char(const struct pgtype *type, struct leat_slice wire, struct leat_arena *scratch,
-                       struct leat_value *ret_value, struct leat_err *err)
+static int binary_char(const struct pgtype *type, struct leat_slice wire,
+                       struct leat_arena *scratch, struct leat_value *ret_value,
+                       struct leat_err *err)
 {
     char text[PRINT_MAX];
     if (wire.len != 1)
@@ -203,15 +210,15 @@ static int binary_char(const struct pgtype *type, struct leat_slice wire, struct
     return print(scratch, LEAT_STRING, text, ret_value, err);
 }
 
-static int binary_versioned(const struct pgtype *type, struct leat_slice wire, struct leat_value *ret_value,
-                            struct leat_err *err)
+static int binary_versioned(const struct pgtype *type, struct leat_slice wire,
+                            struct leat_value *ret_value, struct leat_err *err)
 {
     if (wire.len < 1 || wire.ptr[0] != 1)
         return pgtype_malformed(type, wire, err);
     return pgtype_text_value(type->kind, leat_slice_of(wire.ptr + 1, wire.len - 1), ret_value);
 }
 
-/* --- printed --------------------------------------------------------------------------------------------- */
+/* --- printed ---------------------------------------------------------------------------------- */
 
 static bool print_inet(struct leat_slice wire, bool cidr, char text[PRINT_MAX])
 {
@@ -261,8 +268,9 @@ static bool print_number(const struct pgtype *type, struct leat_slice wire, char
     return leat_reader_done(&r);
 }
 
-static int binary_printed(const struct pgtype *type, struct leat_slice wire, struct leat_arena *scratch,
-                          struct leat_value *ret_value, struct leat_err *err)
+static int binary_printed(const struct pgtype *type, struct leat_slice wire,
+                          struct leat_arena *scratch, struct leat_value *ret_value,
+                          struct leat_err *err)
 {
     char text[PRINT_MAX];
     bool valid;
@@ -284,8 +292,9 @@ static int binary_printed(const struct pgtype *type, struct leat_slice wire, str
 }
 
 /* The forms that need scratch, and are not on the hot path. */
-static int binary_wide(const struct pgtype *type, struct leat_slice wire, struct leat_arena *scratch,
-                       struct leat_value *ret_value, struct leat_err *err)
+static int binary_wide(const struct pgtype *type, struct leat_slice wire,
+                       struct leat_arena *scratch, struct leat_value *ret_value,
+                       struct leat_err *err)
 {
     switch ((enum pgtype_form)type->form) {
     case PGTYPE_FORM_NUMERIC:
@@ -307,11 +316,12 @@ static int binary_wide(const struct pgtype *type, struct leat_slice wire, struct
     }
 }
 
-int pgtype_decode_binary(const struct pgtype *type, struct leat_slice wire, struct leat_arena *scratch,
-                         struct leat_value *ret_value, struct leat_err *err)
+int pgtype_decode_binary(const struct pgtype *type, struct leat_slice wire,
+                         struct leat_arena *scratch, struct leat_value *ret_value,
+                         struct leat_err *err)
 {
     switch ((enum pgtype_form)type->form) {
-    case PGTYPE_FORM_UNKNOWN: /* honest bytes rather than something that looks like the type's text */
+    case PGTYPE_FORM_UNKNOWN: /* honest bytes rather than what only looks like the type's text */
         return pgtype_text_value(LEAT_BYTES, wire, ret_value);
     case PGTYPE_FORM_VERBATIM:
     case PGTYPE_FORM_BYTEA:

@@ -1,13 +1,14 @@
 /*
  * Numbers: integers and floats from text, numeric in both forms.
  *
- * numeric, binary: digit count u16, weight i16, sign u16, display scale u16, then base-10000 digits u16;
- * the first digit counts 10000^weight. Printed it is exact: all integer digits, then exactly `scale` more.
+ * numeric, binary: digit count u16, weight i16, sign u16, display scale u16, then base-10000 digits
+ * u16; the first digit counts 10000^weight. Printed it is exact: all integer digits, then exactly
+ * `scale` more.
  *
- * Floats: Postgres prints the shortest text that reads back as the same number, so a correctly rounded
- * reader restores the bits. Up to 2^53 times or over a power of ten that a double holds exactly is one
- * correctly rounded operation (W. Clinger, "How to read floating point numbers accurately"); everything
- * else goes to strtod.
+ * Floats: Postgres prints the shortest text that reads back as the same number, so a correctly
+ * rounded reader restores the bits. Up to 2^53 times or over a power of ten that a double holds
+ * exactly is one correctly rounded operation (W. Clinger, "How to read floating point numbers
+ * accurately"); everything else goes to strtod.
  */
 #include "sources/postgres/pgtype_forms.h"
 
@@ -39,7 +40,7 @@ bool pgtype_parse_int(struct leat_slice text, int64_t min, int64_t max, int64_t 
     return true;
 }
 
-/* --- floats ------------------------------------------------------------------------------------- */
+/* --- floats ----------------------------------------------------------------------------------- */
 
 /* digits × 10^exponent, as far as it fits. */
 struct decimal {
@@ -154,7 +155,7 @@ bool pgtype_parse_float4(struct leat_slice text, double *ret_real)
     return true;
 }
 
-/* --- numeric ------------------------------------------------------------------------------------ */
+/* --- numeric ---------------------------------------------------------------------------------- */
 
 bool pgtype_numeric_valid(struct leat_slice text)
 {
@@ -251,10 +252,17 @@ static bool numeric_read(struct leat_slice wire, struct numeric *ret_numeric, ui
     return true;
 }
 
-int pgtype_numeric_binary(const struct pgtype *type, struct leat_slice wire, struct leat_arena *scratch,
-                          struct leat_value *ret_value, struct leat_err *err)
+int pgtype_numeric_binary(const struct pgtype *type, struct leat_slice wire,
+                          struct leat_arena *scratch, struct leat_value *ret_value,
+                          struct leat_err *err)
 {
-    enum { POSITIVE = 0, NEGATIVE = 0x4000, NOT_A_NUMBER = 0xc000, PLUS_INF = 0xd000, MINUS_INF = 0xf000 };
+    enum {
+        POSITIVE = 0,
+        NEGATIVE = 0x4000,
+        NOT_A_NUMBER = 0xc000,
+        PLUS_INF = 0xd000,
+        MINUS_INF = 0xf000
+    };
     struct numeric n;
     uint16_t sign;
     if (!numeric_read(wire, &n, &sign))

@@ -1,6 +1,6 @@
 /*
- * Ranges, multiranges and the two vector types are LEAT_OTHER: their text passes verbatim. Here their binary
- * forms are printed the way range_out, multirange_out and int2vectorout do.
+ * Ranges, multiranges and the two vector types are LEAT_OTHER: their text passes verbatim. Here
+ * their binary forms are printed the way range_out, multirange_out and int2vectorout do.
  *
  *     range        flags u8: 1 empty, 2 [lower, 4 upper], 8 no lower, 16 no upper;
  *                  then each bound that there is: length i32, bytes of the element type
@@ -11,7 +11,13 @@
 
 #include <stdio.h>
 
-enum range_flag { EMPTY = 1, LOWER_INCLUSIVE = 2, UPPER_INCLUSIVE = 4, LOWER_NONE = 8, UPPER_NONE = 16 };
+enum range_flag {
+    EMPTY = 1,
+    LOWER_INCLUSIVE = 2,
+    UPPER_INCLUSIVE = 4,
+    LOWER_NONE = 8,
+    UPPER_NONE = 16
+};
 
 struct printer {
     struct leat_reader r;
@@ -31,9 +37,10 @@ static struct leat_slice read_counted(struct printer *p)
     return leat_reader_bytes(&p->r, leat_reader_be32(&p->r));
 }
 
-/* Dates and timestamps are printed from the wire: their common form has lost Postgres' epoch, not more. */
-static struct leat_slice element_text(struct printer *p, const struct pgtype *element, struct leat_slice wire,
-                                      char text[PGTYPE_TIMESTAMP_TEXT])
+/* Dates and timestamps are printed from the wire: their common form has lost Postgres' epoch, not
+ * more. */
+static struct leat_slice element_text(struct printer *p, const struct pgtype *element,
+                                      struct leat_slice wire, char text[PGTYPE_TIMESTAMP_TEXT])
 {
     struct leat_value v = {.kind = LEAT_NULL, .integer = 0};
     struct leat_reader r = leat_reader_of(wire);
@@ -46,7 +53,8 @@ static struct leat_slice element_text(struct printer *p, const struct pgtype *el
     case PGTYPE_FORM_TIMESTAMP:
     case PGTYPE_FORM_TIMESTAMPTZ: {
         bool zoned = element->form == PGTYPE_FORM_TIMESTAMPTZ;
-        return leat_slice_of(text, pgtype_print_timestamp((int64_t)leat_reader_be64(&r), zoned, text));
+        return leat_slice_of(text,
+                             pgtype_print_timestamp((int64_t)leat_reader_be64(&r), zoned, text));
     }
     case PGTYPE_FORM_NUMERIC:
         return v.text;
@@ -121,8 +129,9 @@ static void print_vector(struct printer *p, const struct pgtype *element)
     }
 }
 
-int pgtype_range_binary(const struct pgtype *type, struct leat_slice wire, struct leat_arena *scratch,
-                        struct leat_value *ret_value, struct leat_err *err)
+int pgtype_range_binary(const struct pgtype *type, struct leat_slice wire,
+                        struct leat_arena *scratch, struct leat_value *ret_value,
+                        struct leat_err *err)
 {
     struct printer p = {.r = leat_reader_of(wire), .scratch = scratch, .err = err};
     const struct pgtype *element = pgtype_element(type);

@@ -1,9 +1,11 @@
 /*
- * Text to value. Every case either reads the whole text or leaves it as it is: LEAT_OTHER, verbatim.
+ * Text to value. Every case either reads the whole text or leaves it as it is: LEAT_OTHER,
+ * verbatim.
  */
 #include "sources/postgres/pgtype_forms.h"
 
-/* 0x10 and the value of a lower-case hex digit, which is all that Postgres prints; 0 for the rest. */
+/* 0x10 and the value of a lower-case hex digit, which is all that Postgres prints; 0 for the
+ * rest. */
 static const uint8_t HEX[256] = {
     ['0'] = 0x10, ['1'] = 0x11, ['2'] = 0x12, ['3'] = 0x13, ['4'] = 0x14, ['5'] = 0x15,
     ['6'] = 0x16, ['7'] = 0x17, ['8'] = 0x18, ['9'] = 0x19, ['a'] = 0x1a, ['b'] = 0x1b,
@@ -22,7 +24,8 @@ static int text_bool(struct leat_slice wire, struct leat_value *ret_value)
     return pgtype_integer_value(LEAT_BOOL, *wire.ptr == 't', ret_value);
 }
 
-static inline int text_int(struct leat_slice wire, int64_t min, int64_t max, struct leat_value *ret_value)
+static inline int text_int(struct leat_slice wire, int64_t min, int64_t max,
+                           struct leat_value *ret_value)
 {
     int64_t v;
     if (!pgtype_parse_int(wire, min, max, &v))
@@ -30,7 +33,8 @@ static inline int text_int(struct leat_slice wire, int64_t min, int64_t max, str
     return pgtype_integer_value(LEAT_INT64, v, ret_value);
 }
 
-static int text_float(const struct pgtype *type, struct leat_slice wire, struct leat_value *ret_value)
+static int text_float(const struct pgtype *type, struct leat_slice wire,
+                      struct leat_value *ret_value)
 {
     double v;
     bool single = type->form == PGTYPE_FORM_FLOAT4;
@@ -40,7 +44,7 @@ static int text_float(const struct pgtype *type, struct leat_slice wire, struct 
     return LEAT_OK;
 }
 
-/* --- money --------------------------------------------------------------------------------------- */
+/* --- money ------------------------------------------------------------------------------------ */
 
 /* "[-]$1,234.50" of lc_monetary C, without its decoration; 0 if it is not that. */
 static size_t money_digits(struct leat_slice wire, uint8_t *text)
@@ -51,15 +55,18 @@ static size_t money_digits(struct leat_slice wire, uint8_t *text)
         text[len++] = leat_reader_u8(&r);
     if (leat_reader_u8(&r) != '$')
         return 0;
-    for (; r.at < r.end; r.at++)
+    for (; r.at < r.end; r.at++) {
+        if (*r.at == '-')
+            return 0;
         if (*r.at != ',')
             text[len++] = *r.at;
+    }
     bool cents = len >= 3 && text[len - 3] == '.';
     return cents && pgtype_numeric_valid(leat_slice_of(text, len)) ? len : 0;
 }
 
-static int text_money(struct leat_slice wire, struct leat_arena *scratch, struct leat_value *ret_value,
-                      struct leat_err *err)
+static int text_money(struct leat_slice wire, struct leat_arena *scratch,
+                      struct leat_value *ret_value, struct leat_err *err)
 {
     enum { MONEY_TEXT_MAX = 32 }; /* "-$92,233,720,368,547,758.08" is the longest */
     uint8_t digits[MONEY_TEXT_MAX];
@@ -71,7 +78,7 @@ static int text_money(struct leat_slice wire, struct leat_arena *scratch, struct
     return rc ? rc : pgtype_text_value(LEAT_DECIMAL, text, ret_value);
 }
 
-/* --- bytes ----------------------------------------------------------------------------------------- */
+/* --- bytes ------------------------------------------------------------------------------------ */
 
 static bool hex_valid(const uint8_t *at, const uint8_t *end)
 {
@@ -88,11 +95,11 @@ static void hex_decode(const uint8_t *at, size_t count, uint8_t *to)
         to[i] = (uint8_t)(HEX[at[2 * i]] << 4 | (HEX[at[2 * i + 1]] & 0xf));
 }
 
-/* "\x" and two digits a byte. A large one is decoded where it stands: a bytea may take a gigabyte of the
- * receive buffer, which is ours, and its bytes are half as long as their text (I6). It is checked first, for
- * what is not hex must remain readable. */
-static int text_bytea(struct leat_slice wire, struct leat_arena *scratch, struct leat_value *ret_value,
-                      struct leat_err *err)
+/* "\x" and two digits a byte. A large one is decoded where it stands: a bytea may take a gigabyte
+ * of the receive buffer, which is ours, and its bytes are half as long as their text (I6). It is
+ * checked first, for what is not hex must remain readable. */
+static int text_bytea(struct leat_slice wire, struct leat_arena *scratch,
+                      struct leat_value *ret_value, struct leat_err *err)
 {
     if (wire.len < 2 || wire.len % 2 || wire.ptr[0] != '\\' || wire.ptr[1] != 'x' ||
         !hex_valid(wire.ptr + 2, wire.ptr + wire.len))
@@ -107,8 +114,8 @@ static int text_bytea(struct leat_slice wire, struct leat_arena *scratch, struct
 }
 
 /* 8-4-4-4-12 digits with dashes between. */
-static int text_uuid(struct leat_slice wire, struct leat_arena *scratch, struct leat_value *ret_value,
-                     struct leat_err *err)
+static int text_uuid(struct leat_slice wire, struct leat_arena *scratch,
+                     struct leat_value *ret_value, struct leat_err *err)
 {
     enum { UUID_BYTES = 16, UUID_TEXT = 36, UUID_DIGITS = 32 };
     uint8_t digits[UUID_DIGITS];
@@ -138,9 +145,10 @@ static int text_bits(struct leat_slice wire, struct leat_value *ret_value)
     return pgtype_text_value(valid ? LEAT_BITS : LEAT_OTHER, wire, ret_value);
 }
 
-/* --- times ----------------------------------------------------------------------------------------- */
+/* --- times ------------------------------------------------------------------------------------ */
 
-static int text_time(const struct pgtype *type, struct leat_slice wire, struct leat_value *ret_value)
+static int text_time(const struct pgtype *type, struct leat_slice wire,
+                     struct leat_value *ret_value)
 {
     int64_t v = 0;
     bool valid;
@@ -158,7 +166,8 @@ static int text_time(const struct pgtype *type, struct leat_slice wire, struct l
     return valid ? pgtype_integer_value(type->kind, v, ret_value) : other(wire, ret_value);
 }
 
-static int text_span(const struct pgtype *type, struct leat_slice wire, struct leat_value *ret_value)
+static int text_span(const struct pgtype *type, struct leat_slice wire,
+                     struct leat_value *ret_value)
 {
     struct leat_span span;
     bool valid = type->form == PGTYPE_FORM_TIMETZ ? pgtype_parse_timetz(wire, &span)
@@ -169,8 +178,9 @@ static int text_span(const struct pgtype *type, struct leat_slice wire, struct l
     return LEAT_OK;
 }
 
-int pgtype_decode_text(const struct pgtype *type, struct leat_slice wire, struct leat_arena *scratch,
-                       struct leat_value *ret_value, struct leat_err *err)
+int pgtype_decode_text(const struct pgtype *type, struct leat_slice wire,
+                       struct leat_arena *scratch, struct leat_value *ret_value,
+                       struct leat_err *err)
 {
     switch ((enum pgtype_form)type->form) {
     case PGTYPE_FORM_BOOL:
@@ -187,7 +197,8 @@ int pgtype_decode_text(const struct pgtype *type, struct leat_slice wire, struct
     case PGTYPE_FORM_FLOAT8:
         return text_float(type, wire, ret_value);
     case PGTYPE_FORM_NUMERIC:
-        return pgtype_text_value(pgtype_numeric_valid(wire) ? LEAT_DECIMAL : LEAT_OTHER, wire, ret_value);
+        return pgtype_text_value(pgtype_numeric_valid(wire) ? LEAT_DECIMAL : LEAT_OTHER, wire,
+                                 ret_value);
     case PGTYPE_FORM_MONEY:
         return text_money(wire, scratch, ret_value, err);
     case PGTYPE_FORM_BYTEA:
