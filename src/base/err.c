@@ -14,6 +14,16 @@ static void err_fill(struct leat_err *err, int code, enum leat_domain domain, in
     vsnprintf(err->text, sizeof err->text, format, args);
 }
 
+/* Appends and cuts at the array's end, which is what a bounded text is for. */
+static void append_cut(char *text, size_t size, const char *more)
+{
+    size_t used = strlen(text), len = strlen(more);
+    if (len > size - 1 - used)
+        len = size - 1 - used;
+    memcpy(text + used, more, len);
+    text[used + len] = '\0';
+}
+
 int leat_fail(struct leat_err *err, int code, const char *format, ...)
 {
     va_list args;
@@ -29,10 +39,9 @@ int leat_fail_errno(struct leat_err *err, int code, int errnum, const char *form
     va_start(args, format);
     err_fill(err, code, LEAT_DOMAIN_ERRNO, errnum, format, args);
     va_end(args);
-    size_t used = strlen(err->text);
     char reason[128];
-    snprintf(err->text + used, sizeof err->text - used, ": %s",
-             strerror_r(errnum, reason, sizeof reason));
+    append_cut(err->text, sizeof err->text, ": ");
+    append_cut(err->text, sizeof err->text, strerror_r(errnum, reason, sizeof reason));
     return code;
 }
 
@@ -61,10 +70,10 @@ void leat_err_context(struct leat_err *err, const char *format, ...)
     char text[sizeof err->text];
     va_list args;
     va_start(args, format);
-    int used = vsnprintf(text, sizeof text, format, args);
+    vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    if (used >= 0 && (size_t)used < sizeof text)
-        snprintf(text + used, sizeof text - (size_t)used, ": %s", err->text);
+    append_cut(text, sizeof text, ": ");
+    append_cut(text, sizeof text, err->text);
     memcpy(err->text, text, sizeof text);
 }
 

@@ -21,6 +21,8 @@ enum {
     STOPPED_RECHECK_MS = 30 * 1000, /* an operator's mend is noticed without a restart */
     POLL_MS = 1000,
     STEADY_MS = 10 * 1000, /* a session this long was a success: back-off starts small again */
+    HAND_OVER_MS = 2,      /* a busy source hands over this often at most: commits cost CPU, not only time */
+    HAND_OVER_BYTES = 256 << 10, /* … unless so much is waiting */
     ERROR_CLASSES = 8,
 };
 
@@ -37,6 +39,7 @@ struct leat_source_runner {
     _Atomic bool stopping, ended;
     _Atomic int state;
     _Atomic bool caught_up;
+    int64_t handed_over_ms; /* monotonic */
     _Atomic int64_t errors[ERROR_CLASSES];
     pthread_mutex_t lock; /* over the two below */
     struct leat_err last_error;
@@ -94,7 +97,15 @@ static int hand_over(struct leat_source_runner *r, struct leat_err *err)
     if (status)
         return status;
     leat_port_submit(r->port, commit);
+    r->handed_over_ms = leat_clock_monotonic_ms();
     return LEAT_OK;
+}
+
+/* When what is waiting should be handed over, as long as the committer is free and the batch not full. After a pause
+ * that is at once. */
+static int64_t hand_over_due_ms(const struct leat_source_runner *r)
+{
+    return leat_batch_bytes(r->batch) >= HAND_OVER_BYTES ? 0 : r->handed_over_ms + HAND_OVER_MS;
 }
 
 /* Tells the source what became durable (I2). */
@@ -112,17 +123,20 @@ static int session_step(struct leat_source_runner *r, struct leat_err *err)
     const struct leat_source_ops *ops = r->settings.ops;
     bool room = leat_port_room(r->port);
     state_set(r, room ? LEAT_SOURCE_STREAMING : LEAT_SOURCE_STALLED);
-    int status = ops->poll(r->settings.ctx, leat_clock_monotonic_ms() + POLL_MS, room ? r->batch : NULL, err);
+    bool waiting = room && leat_batch_pending(r->batch) && leat_port_outstanding(r->port) == 0;
+    int64_t until_ms = waiting ? hand_over_due_ms(r) : leat_clock_monotonic_ms() + POLL_MS;
+    int status = ops->poll(r->settings.ctx, until_ms, room ? r->batch : NULL, err);
     if (status < 0)
         return status;
     wake_clear(r);
     LEAT_FAILPOINT("after_receive");
     bool pending = leat_batch_pending(r->batch);
     bool idle = leat_port_outstanding(r->port) == 0;
+    bool due = idle && leat_clock_monotonic_ms() >= hand_over_due_ms(r);
     int confirmed = confirm_durable(r, err);
     if (confirmed)
         return confirmed;
-    if (room && pending && (idle || status == LEAT_AGAIN || leat_batch_full(r->batch)))
+    if (room && pending && (due || status == LEAT_AGAIN || leat_batch_full(r->batch)))
         return hand_over(r, err);
     if (idle && !pending && r->stats.lag_us == 0)
         r->caught_up = true;

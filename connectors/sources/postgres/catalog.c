@@ -137,8 +137,8 @@ int pg_catalog_publications(PGconn *sql, const char *publication, int64_t timeou
 {
     PGresult *result;
     int status = pg_query_params(sql,
-                                 "SELECT count(*) FILTER (WHERE pubname = $1), "
-                                 "count(*) FILTER (WHERE pubname = $1 || '_insert') FROM pg_catalog.pg_publication",
+                                 "SELECT count(*) FILTER (WHERE pubname::text = $1::text), "
+                                 "count(*) FILTER (WHERE pubname::text = $1::text || '_insert') FROM pg_catalog.pg_publication",
                                  (const char *const[]){publication}, 1, timeout_ms,
                                  "look for the publication", &result, err);
     if (status)
@@ -149,68 +149,119 @@ int pg_catalog_publications(PGconn *sql, const char *publication, int64_t timeou
     return LEAT_OK;
 }
 
-/* Every table that could be published, whether updates of it have an identity (a deferrable primary key is none;
- * a partitioned table has one when all its leaves do), and whether a publication of ours has it. */
+/* A partitioned table has an identity when all its leaves do, and is published when all its leaves are: the view
+ * lists leaves or roots, as the publication says. */
 static const char TABLES_QUERY[] =
+    "WITH published AS (SELECT DISTINCT n.oid AS schema, t.tablename FROM pg_catalog.pg_publication_tables t "
+    "  JOIN pg_catalog.pg_namespace n ON n.nspname = t.schemaname "
+    "  WHERE t.pubname::text IN ($1::text, $1::text || '_insert')) "
     "SELECT n.nspname, c.relname, "
-    "NOT EXISTS (SELECT 1 FROM pg_catalog.pg_class l WHERE l.oid IN (%s) AND NOT (l.relreplident = 'f' "
-    "  OR (l.relreplident = 'd' AND EXISTS (SELECT 1 FROM pg_catalog.pg_index i WHERE i.indrelid = l.oid AND "
-    "      i.indisprimary AND i.indimmediate AND i.indisvalid)) "
-    "  OR (l.relreplident = 'i' AND EXISTS (SELECT 1 FROM pg_catalog.pg_index i WHERE i.indrelid = l.oid AND "
-    "      i.indisreplident AND i.indisvalid)))), "
-    "EXISTS (SELECT 1 FROM pg_catalog.pg_publication p LEFT JOIN pg_catalog.pg_publication_rel r ON r.prpubid = p.oid "
-    "  AND r.prrelid = c.oid WHERE p.pubname IN ($1, $1 || '_insert') AND (p.puballtables OR r.prrelid IS NOT NULL)) "
+    "NOT EXISTS (SELECT 1 FROM pg_catalog.pg_class l WHERE l.oid IN (%s) AND NOT " PG_SQL_HAS_IDENTITY "), "
+    "EXISTS (SELECT 1 FROM published p WHERE p.schema = c.relnamespace AND p.tablename = c.relname) "
+    "  OR EXISTS (SELECT 1 FROM pg_catalog.pg_publication_rel r JOIN pg_catalog.pg_publication p ON p.oid = r.prpubid "
+    "   WHERE r.prrelid = c.oid AND p.pubname::text IN ($1::text, $1::text || '_insert')) "
+    "  OR (c.relkind = 'p' AND EXISTS (SELECT 1 FROM pg_catalog.pg_inherits h WHERE h.inhparent = c.oid) "
+    "   AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_class l WHERE l.oid IN (%s) AND NOT EXISTS "
+    "    (SELECT 1 FROM published p WHERE p.schema = l.relnamespace AND p.tablename = l.relname))), "
+    "pg_catalog.pg_has_role(c.relowner, 'USAGE') "
     "FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
     "WHERE c.relkind IN (%s) AND c.relpersistence = 'p' AND NOT %s "
     "AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname NOT LIKE 'pg\\_%%' ORDER BY 1, 2";
 
 /* Before 13 partitioned tables cannot be published: their leaves are. */
-static int list_tables(PGconn *sql, int version, const char *publication, int64_t timeout_ms,
-                       PGresult **ret_result, struct leat_err *err)
+int pg_catalog_tables(PGconn *sql, int version, const char *publication, int64_t timeout_ms,
+                      PGresult **ret_tables, struct leat_err *err)
 {
-    char query[sizeof TABLES_QUERY + 256];
+    char query[sizeof TABLES_QUERY + 512];
     bool roots = version >= 130000;
-    snprintf(query, sizeof query, TABLES_QUERY,
-             roots ? "SELECT c.oid WHERE c.relkind = 'r' UNION ALL SELECT t.relid FROM "
-                     "pg_catalog.pg_partition_tree(c.oid) t WHERE t.isleaf AND c.relkind = 'p'"
-                   : "c.oid",
-             roots ? "'r', 'p'" : "'r'", roots ? "c.relispartition" : "false");
+    const char *leaves = roots ? "SELECT c.oid WHERE c.relkind = 'r' UNION ALL SELECT t.relid FROM "
+                                 "pg_catalog.pg_partition_tree(c.oid) t WHERE t.isleaf AND c.relkind = 'p'"
+                               : "c.oid";
+    snprintf(query, sizeof query, TABLES_QUERY, leaves, leaves, roots ? "'r', 'p'" : "'r'",
+             roots ? "c.relispartition" : "false");
     return pg_query_params(sql, query, (const char *const[]){publication}, 1, timeout_ms, "list the tables",
-                           ret_result, err);
+                           ret_tables, err);
 }
 
-static void append_table(PGconn *sql, struct leat_buf *list, const char *schema, const char *table)
+void pg_append_identifier(PGconn *conn, struct leat_buf *statement, const char *name)
 {
-    char *s = PQescapeIdentifier(sql, schema, strlen(schema));
-    char *t = PQescapeIdentifier(sql, table, strlen(table));
-    leat_buf_format(list, "%s%s.%s", list->len ? ", " : "", s ? s : "", t ? t : "");
-    PQfreemem(s);
-    PQfreemem(t);
+    char *quoted = PQescapeIdentifier(conn, name, strlen(name));
+    if (!quoted) /* not text in the session's encoding, or no memory: nothing may be run with a piece missing */
+        statement->full = true;
+    leat_buf_append_text(statement, quoted ? quoted : "");
+    PQfreemem(quoted);
 }
 
-/* One statement that creates the publication with these tables, or adds them. */
-static int publish_tables(PGconn *sql, const char *instance, const char *name, bool exists,
-                          struct leat_buf *tables, const char *with, int64_t timeout_ms, struct leat_err *err)
+void pg_append_table(PGconn *conn, struct leat_buf *list, const char *schema, const char *table)
+{
+    if (list->len)
+        leat_buf_append_text(list, ", ");
+    pg_append_identifier(conn, list, schema);
+    leat_buf_append_text(list, ".");
+    pg_append_identifier(conn, list, table);
+}
+
+static void plan_statement(PGconn *sql, const char *name, bool exists, struct leat_buf *tables, const char *with,
+                           struct leat_buf *statement)
 {
     if (exists && !tables->len)
-        return LEAT_OK;
-    struct leat_buf statement;
-    leat_buf_init(&statement, 4 << 20);
-    char *quoted = PQescapeIdentifier(sql, name, strlen(name));
+        return;
+    leat_buf_append_text(statement, exists ? "ALTER PUBLICATION " : "CREATE PUBLICATION ");
+    pg_append_identifier(sql, statement, name);
     if (exists)
-        leat_buf_format(&statement, "ALTER PUBLICATION %s ADD TABLE %s", quoted, leat_buf_text(tables));
+        leat_buf_append_text(statement, " ADD TABLE ");
     else
-        leat_buf_format(&statement, "CREATE PUBLICATION %s %s%s WITH (%s)", quoted,
-                        tables->len ? "FOR TABLE " : "", leat_buf_text(tables), with);
-    PQfreemem(quoted);
-    int status = statement.full ? leat_fail(err, LEAT_ELIMIT, "too many tables for one publication statement")
-                                : pg_execute(sql, leat_buf_text(&statement), timeout_ms,
-                                             exists ? "add tables to the publication" : "create the publication", err);
+        leat_buf_append_text(statement, tables->len ? " FOR TABLE " : "");
+    leat_buf_append(statement, leat_buf_slice(tables));
+    if (!exists)
+        leat_buf_format(statement, " WITH (%s)", with);
+    statement->full |= tables->full;
+}
+
+int pg_catalog_publish_plan(PGconn *sql, const struct pg_settings *settings, int version,
+                            const char *publication, bool exists, bool insert_exists, const PGresult *tables,
+                            struct leat_buf *ret_main, struct leat_buf *ret_insert, struct leat_err *err)
+{
+    struct leat_buf names, insert_names;
+    leat_buf_init(&names, 4 << 20);
+    leat_buf_init(&insert_names, 4 << 20);
+    for (int i = 0; i < PQntuples(tables); i++) {
+        const char *schema = PQgetvalue(tables, i, PG_TABLE_SCHEMA), *name = PQgetvalue(tables, i, PG_TABLE_NAME);
+        bool identity = PQgetvalue(tables, i, PG_TABLE_IDENTITY)[0] == 't';
+        if (PQgetvalue(tables, i, PG_TABLE_PUBLISHED)[0] != 't' &&
+            pg_filter_table(settings, leat_slice_text(schema), leat_slice_text(name)))
+            pg_append_table(sql, identity ? &names : &insert_names, schema, name);
+    }
+    char with[160], insert_name[PG_NAME_BYTES + 8];
+    const char *root = version < 130000                              ? ""
+                       : settings->partitions == PG_PARTITIONS_ROOT ? ", publish_via_partition_root = true"
+                                                                     : "";
+    const char *truncate = version >= 110000 ? ", truncate" : "";
+    snprintf(insert_name, sizeof insert_name, "%s_insert", publication);
+    snprintf(with, sizeof with, "publish = 'insert, update, delete%s'%s", truncate, root);
+    plan_statement(sql, publication, exists, &names, with, ret_main);
+    snprintf(with, sizeof with, "publish = 'insert%s'%s", truncate, root);
+    if (insert_names.len)
+        plan_statement(sql, insert_name, insert_exists, &insert_names, with, ret_insert);
+    leat_buf_release(&names);
+    leat_buf_release(&insert_names);
+    return ret_main->full || ret_insert->full
+               ? leat_fail(err, LEAT_ELIMIT, "too many tables for one publication statement")
+               : LEAT_OK;
+}
+
+static int publish(PGconn *sql, const char *instance, struct leat_buf *statement, int64_t timeout_ms,
+                   struct leat_err *err)
+{
+    if (!statement->len)
+        return LEAT_OK;
+    const char *text = leat_buf_text(statement);
+    int status = pg_execute(sql, text, timeout_ms,
+                            text[0] == 'A' ? "add tables to the publication" : "create the publication", err);
     if (!status)
-        LEAT_INFO("source", instance, "publication changed", LEAT_F_SLICE("statement", leat_buf_slice(&statement)));
+        LEAT_INFO("source", instance, "publication changed", LEAT_F_SLICE("statement", leat_buf_slice(statement)));
     else if (!err->hint[0])
-        leat_err_hint(err, "let the tables' owner run: %.400s;", leat_buf_text(&statement));
-    leat_buf_release(&statement);
+        leat_err_hint(err, "let the tables' owner run: %.400s;", text);
     return status;
 }
 
@@ -218,55 +269,53 @@ int pg_catalog_publish(PGconn *sql, const struct pg_settings *settings, const ch
                        const char *publication, int64_t timeout_ms, struct leat_err *err)
 {
     bool exists, insert_exists;
-    PGresult *result;
+    PGresult *tables;
     int status = pg_catalog_publications(sql, publication, timeout_ms, &exists, &insert_exists, err);
     if (!status)
-        status = list_tables(sql, version, publication, timeout_ms, &result, err);
+        status = pg_catalog_tables(sql, version, publication, timeout_ms, &tables, err);
     if (status)
         return status;
-    struct leat_buf tables, insert_tables;
-    leat_buf_init(&tables, 4 << 20);
-    leat_buf_init(&insert_tables, 4 << 20);
-    for (int i = 0; i < PQntuples(result); i++) {
-        const char *schema = PQgetvalue(result, i, 0), *table = PQgetvalue(result, i, 1);
-        bool identity = PQgetvalue(result, i, 2)[0] == 't', published = PQgetvalue(result, i, 3)[0] == 't';
-        if (!published && pg_filter_table(settings, leat_slice_text(schema), leat_slice_text(table)))
-            append_table(sql, identity ? &tables : &insert_tables, schema, table);
-    }
-    PQclear(result);
-    char with[160], insert_with[160], insert_name[PG_NAME_BYTES + 8];
-    const char *root = version < 130000                              ? ""
-                       : settings->partitions == PG_PARTITIONS_ROOT ? ", publish_via_partition_root = true"
-                                                                     : "";
-    const char *truncate = version >= 110000 ? ", truncate" : "";
-    snprintf(with, sizeof with, "publish = 'insert, update, delete%s'%s", truncate, root);
-    snprintf(insert_with, sizeof insert_with, "publish = 'insert%s'%s", truncate, root);
-    snprintf(insert_name, sizeof insert_name, "%s_insert", publication);
-    status = publish_tables(sql, instance, publication, exists, &tables, with, timeout_ms, err);
-    if (!status && insert_tables.len)
-        status = publish_tables(sql, instance, insert_name, insert_exists, &insert_tables, insert_with,
-                                timeout_ms, err);
-    leat_buf_release(&tables);
-    leat_buf_release(&insert_tables);
+    struct leat_buf statement, insert_statement;
+    leat_buf_init(&statement, 4 << 20);
+    leat_buf_init(&insert_statement, 4 << 20);
+    status = pg_catalog_publish_plan(sql, settings, version, publication, exists, insert_exists, tables,
+                                     &statement, &insert_statement, err);
+    PQclear(tables);
+    if (!status)
+        status = publish(sql, instance, &statement, timeout_ms, err);
+    if (!status)
+        status = publish(sql, instance, &insert_statement, timeout_ms, err);
+    leat_buf_release(&statement);
+    leat_buf_release(&insert_statement);
     return status;
 }
 
 /* --- types and columns ------------------------------------------------------------------------- */
 
+int pg_catalog_types(PGconn *sql, const char *publication, int64_t timeout_ms, PGresult **ret_types,
+                     struct leat_err *err)
+{
+    static const char QUERY[] =
+        "WITH RECURSIVE used AS (SELECT a.atttypid AS oid, "
+        "min(p.schemaname || '.' || p.tablename || '.' || a.attname) AS example "
+        "FROM pg_catalog.pg_publication_tables p "
+        "JOIN pg_catalog.pg_namespace n ON n.nspname = p.schemaname JOIN pg_catalog.pg_class c ON c.relname = "
+        "p.tablename AND c.relnamespace = n.oid JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid "
+        "WHERE p.pubname::text IN ($1::text, $1::text || '_insert') AND a.attnum > 0 AND NOT a.attisdropped "
+        "GROUP BY 1), "
+        "base AS (SELECT oid, example FROM used UNION ALL SELECT t.typbasetype, b.example FROM base b "
+        "JOIN pg_catalog.pg_type t ON t.oid = b.oid WHERE t.typtype = 'd') "
+        "SELECT t.oid, pg_catalog.format_type(t.oid, NULL), min(b.example) FROM base b "
+        "JOIN pg_catalog.pg_type t ON t.oid = b.oid WHERE t.typtype NOT IN ('d', 'e') GROUP BY 1, 2 ORDER BY 3";
+    return pg_query_params(sql, QUERY, (const char *const[]){publication}, 1, timeout_ms,
+                           "look at the published types", ret_types, err);
+}
+
 int pg_catalog_binary_exact(PGconn *sql, const char *publication, int64_t timeout_ms, bool *ret_exact,
                             struct leat_err *err)
 {
-    static const char QUERY[] =
-        "WITH RECURSIVE used AS (SELECT DISTINCT a.atttypid AS oid FROM pg_catalog.pg_publication_tables p "
-        "JOIN pg_catalog.pg_namespace n ON n.nspname = p.schemaname JOIN pg_catalog.pg_class c ON c.relname = "
-        "p.tablename AND c.relnamespace = n.oid JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid "
-        "WHERE p.pubname IN ($1, $1 || '_insert') AND a.attnum > 0 AND NOT a.attisdropped), "
-        "base AS (SELECT oid FROM used UNION SELECT t.typbasetype FROM base b JOIN pg_catalog.pg_type t ON "
-        "t.oid = b.oid WHERE t.typtype = 'd') "
-        "SELECT t.oid FROM base b JOIN pg_catalog.pg_type t ON t.oid = b.oid WHERE t.typtype NOT IN ('d', 'e')";
     PGresult *result;
-    int status = pg_query_params(sql, QUERY, (const char *const[]){publication}, 1, timeout_ms,
-                                 "look at the published types", &result, err);
+    int status = pg_catalog_types(sql, publication, timeout_ms, &result, err);
     if (status)
         return status;
     *ret_exact = true;

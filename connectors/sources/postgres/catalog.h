@@ -9,6 +9,7 @@
 #define POSTGRES_CATALOG_H
 
 #include <leat/arena.h>
+#include <leat/buf.h>
 
 #include "sources/postgres/connection.h"
 
@@ -50,15 +51,49 @@ int pg_catalog_slot(PGconn *sql, int server_version, const char *slot, int64_t t
 int pg_catalog_slot_create(PGconn *stream, int server_version, const char *slot, int64_t timeout_ms,
                            uint64_t *ret_lsn, struct leat_err *err) LEAT_MUST_CHECK;
 
+/* Every table that could be published, by name. Columns of the result: */
+enum pg_table_column {
+    PG_TABLE_SCHEMA,
+    PG_TABLE_NAME,
+    PG_TABLE_IDENTITY,  /* updates of it can be published */
+    PG_TABLE_PUBLISHED, /* in <publication> or <publication>_insert, itself or by its partitions */
+    PG_TABLE_OWNED,     /* we may publish it: ours, or we are superuser */
+};
+int pg_catalog_tables(PGconn *sql, int server_version, const char *publication, int64_t timeout_ms,
+                      PGresult **ret_tables, struct leat_err *err) LEAT_MUST_CHECK;
+
+/* A condition on the table l: updates and deletes of it have an identity. A deferrable primary key is none. */
+#define PG_SQL_HAS_IDENTITY                                                                        \
+    "(l.relreplident = 'f' OR (l.relreplident = 'd' AND EXISTS (SELECT 1 FROM pg_catalog.pg_index i " \
+    " WHERE i.indrelid = l.oid AND i.indisprimary AND i.indimmediate AND i.indisvalid)) "          \
+    "OR (l.relreplident = 'i' AND EXISTS (SELECT 1 FROM pg_catalog.pg_index i "                    \
+    " WHERE i.indrelid = l.oid AND i.indisreplident AND i.indisvalid)))"
+
+/* The statements, without semicolon, that create the publication and <publication>_insert where they are missing,
+ * or add to them the tables that match; empty where there is nothing to do. The main one is always wanted. */
+int pg_catalog_publish_plan(PGconn *sql, const struct pg_settings *settings, int server_version,
+                            const char *publication, bool exists, bool insert_exists, const PGresult *tables,
+                            struct leat_buf *ret_main, struct leat_buf *ret_insert, struct leat_err *err)
+    LEAT_MUST_CHECK;
+
 /* Brings publication and <publication>_insert up to date: creates what is missing and adds tables that match;
  * drops nothing. Each statement that ran is logged. */
 int pg_catalog_publish(PGconn *sql, const struct pg_settings *settings, const char *instance,
                        int server_version, const char *publication, int64_t timeout_ms,
                        struct leat_err *err) LEAT_MUST_CHECK;
 
+/* Appends the identifier, or schema.table, quoted for a statement; a list gets ", " between. */
+void pg_append_identifier(PGconn *conn, struct leat_buf *statement, const char *name);
+void pg_append_table(PGconn *conn, struct leat_buf *list, const char *schema, const char *table);
+
 /* Whether the publication exists, and the one for tables without identity. */
 int pg_catalog_publications(PGconn *sql, const char *publication, int64_t timeout_ms, bool *ret_main,
                             bool *ret_insert, struct leat_err *err) LEAT_MUST_CHECK;
+
+/* The types of the published columns, behind domains and without enums. Columns of the result: OID, name, and a
+ * column that has it, as schema.table.column. */
+int pg_catalog_types(PGconn *sql, const char *publication, int64_t timeout_ms, PGresult **ret_types,
+                     struct leat_err *err) LEAT_MUST_CHECK;
 
 /* True in *ret_exact when every published column's type has an exact binary form here. */
 int pg_catalog_binary_exact(PGconn *sql, const char *publication, int64_t timeout_ms, bool *ret_exact,

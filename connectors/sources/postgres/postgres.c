@@ -14,8 +14,10 @@
 enum {
     SQL_ASCII_MAX = 9,
     NAP_US_SOCKET = 150, /* see nap() */
-    NAP_US_TCP = 500,
-    BUSY_BYTES = 64 << 10,
+    NAP_US_TCP = 1000,
+    NAP_BELOW_BYTES = 64 << 10,
+    BUSY_WINDOW_MS = 4,
+    BUSY_BYTES_PER_MS = 4 << 10,
     TIMER_SLACK_NS = 10 * 1000,
 };
 
@@ -191,6 +193,8 @@ static int source_start(void *ctx, struct leat_slice token, struct leat_err *err
     struct pg_source *s = ctx;
     bool binary = false;
     s->position_moved = false;
+    s->counted_bytes = 0;
+    s->rate = (struct pg_rate){.busy = false};
     s->pending = PG_PENDING_NONE;
     s->transaction.open = false;
     int status = pg_resume(s, token, err);
@@ -245,13 +249,25 @@ static int drain_buffer(struct pg_source *s, struct leat_batch *batch, struct le
     return status == LEAT_AGAIN ? LEAT_OK : status;
 }
 
+/* Measures the rate over short windows. */
+static void count_rate(struct pg_rate *rate, int64_t got_bytes)
+{
+    int64_t now_ms = leat_clock_monotonic_ms(), elapsed_ms = now_ms - rate->since_ms;
+    rate->bytes += got_bytes;
+    if (elapsed_ms < BUSY_WINDOW_MS)
+        return;
+    rate->busy = rate->bytes / elapsed_ms >= BUSY_BYTES_PER_MS;
+    *rate = (struct pg_rate){.since_ms = now_ms, .busy = rate->busy};
+}
+
 /* A server that decodes flat out sends a message at a time, and waking for each costs both sides more than the
- * message does. So while the stream is busy and reads bring little, a short sleep lets some gather. Never when idle:
- * the first message after a pause is read at once. On a socket the server's buffer holds a few hundred messages, and
- * a longer sleep would leave it waiting. */
+ * message does. So while the stream is busy and reads bring little, a short sleep lets some gather. Never at a few
+ * thousand changes a second or less: there each is read and stored at once. On a socket the server's buffer holds a
+ * few hundred messages, and a longer sleep would leave it waiting. */
 static void nap(struct pg_source *s, int64_t got_bytes)
 {
-    if (got_bytes > 0 && got_bytes < BUSY_BYTES)
+    count_rate(&s->rate, got_bytes);
+    if (s->rate.busy && got_bytes < NAP_BELOW_BYTES)
         leat_clock_pause_us(s->walsender.tcp ? NAP_US_TCP : NAP_US_SOCKET);
 }
 
@@ -259,7 +275,8 @@ static int session_service(struct pg_source *s, struct leat_err *err)
 {
     pg_monitor_service(s);
     pg_monitor_lag(s);
-    s->env->stats->received_bytes = s->walsender.received_bytes;
+    s->env->stats->received_bytes += s->walsender.received_bytes - s->counted_bytes;
+    s->counted_bytes = s->walsender.received_bytes;
     return pg_feedback_service(s, err);
 }
 

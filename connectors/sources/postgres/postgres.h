@@ -65,6 +65,12 @@ struct pg_monitor {
     uint64_t server_lsn; /* end of the server's log when last asked */
 };
 
+/* How much comes: a busy stream is read in gulps. */
+struct pg_rate {
+    int64_t since_ms, bytes;
+    bool busy;
+};
+
 struct pg_source {
     struct pg_settings settings; /* first: the option table's offsets point here */
     const struct leat_source_env *env;
@@ -99,6 +105,8 @@ struct pg_source {
 
     struct pg_feedback feedback;
     struct pg_monitor monitor;
+    struct pg_rate rate;
+    int64_t counted_bytes; /* of walsender.received_bytes, in the stats already */
     bool opened;
 };
 
