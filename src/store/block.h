@@ -53,7 +53,8 @@ struct leat_block_header {
     uint64_t hash;
 };
 
-/* Header (unstamped at first) and payload in one buffer of LEAT_BLOCK_HEADER_BYTES + payload bytes. */
+/* Header (unstamped at first) and payload in one buffer of LEAT_BLOCK_HEADER_BYTES + payload bytes.
+ * */
 struct leat_block {
     uint8_t *bytes; /* malloc'd; free() */
     size_t len;
@@ -63,11 +64,13 @@ struct leat_block {
 struct leat_compressor; /* one per thread; keeps its working memory */
 
 int leat_compressor_new(enum leat_compression compression, int level,
-                        struct leat_compressor **ret_compressor, struct leat_err *err) LEAT_MUST_CHECK;
+                        struct leat_compressor **ret_compressor,
+                        struct leat_err *err) LEAT_MUST_CHECK;
 void leat_compressor_free(struct leat_compressor *compressor); /* accepts NULL */
 
-/* Builds a block around raw frames; sequence, previous_hash and hash are left zero. A payload that does not
- * shrink is kept uncompressed. `header` gives count, source_id, times; the rest is filled in. */
+/* Builds a block around raw frames; sequence, previous_hash and hash are left zero. A payload that
+ * does not shrink is kept uncompressed. `header` gives count, source_id, times; the rest is filled
+ * in. */
 int leat_block_seal(struct leat_compressor *compressor, struct leat_slice raw,
                     const struct leat_block_header *header, struct leat_block *ret_block,
                     struct leat_err *err) LEAT_MUST_CHECK;
@@ -75,11 +78,16 @@ int leat_block_seal(struct leat_compressor *compressor, struct leat_slice raw,
 /* Puts sequence and chain into a sealed block; returns its hash. */
 uint64_t leat_block_stamp(struct leat_block *block, uint64_t sequence, uint64_t previous_hash);
 
+/* Checks the header alone, by its own hash; bytes behind it are not looked at. LEAT_EDATA. */
+int leat_block_parse_header(struct leat_slice bytes, struct leat_block_header *ret_header,
+                            struct leat_err *err) LEAT_MUST_CHECK;
+
 /* Checks magic, version, lengths and both hashes; LEAT_EDATA says what is wrong. */
 int leat_block_parse(struct leat_slice bytes, struct leat_block_header *ret_header,
                      struct leat_slice *ret_payload, struct leat_err *err) LEAT_MUST_CHECK;
 
-/* Raw frames of a parsed block, into `buf` (reset first), or a view of the payload if uncompressed. */
+/* Raw frames of a parsed block, into `buf` (reset first), or a view of the payload if uncompressed.
+ * */
 int leat_block_open(const struct leat_block_header *header, struct leat_slice payload,
                     struct leat_buf *buf, struct leat_slice *ret_raw, struct leat_err *err)
     LEAT_MUST_CHECK;
@@ -89,7 +97,7 @@ int leat_part_seal(struct leat_compressor *compressor, struct leat_slice raw, ui
                    struct leat_block *ret_part, struct leat_err *err) LEAT_MUST_CHECK;
 
 /* Checks a part and appends its raw bytes to `buf`. */
-int leat_part_open(struct leat_slice bytes, uint32_t index, struct leat_buf *buf, struct leat_err *err)
-    LEAT_MUST_CHECK;
+int leat_part_open(struct leat_slice bytes, uint32_t index, struct leat_buf *buf,
+                   struct leat_err *err) LEAT_MUST_CHECK;
 
 #endif

@@ -5,19 +5,20 @@
  *     <path>/meta.mdb                store uuid, format version, writer's epoch
  *     <path>/seg-<20 digits>.mdb     one LMDB environment per segment, named by its first sequence
  *
- * It handles bytes only: what is in a block, a schema or a token is the codec's and the source's matter.
- * Sequences start at 1 and are dense. A commit puts blocks, parts, schemas and offsets of any number of
- * sources into one LMDB transaction with one fsync (I1); readers see all of it or nothing.
+ * It handles bytes only: what is in a block, a schema or a token is the codec's and the source's
+ * matter. Sequences start at 1 and are dense. A commit puts blocks, parts, schemas and offsets of
+ * any number of sources into one LMDB transaction with one fsync (I1); readers see all of it or
+ * nothing.
  *
  * Order:    open → source → commit … → close. One writer per directory, in one process.
- * Threads:  one thread commits (the committer); leat_store_source() before that or from the same thread;
- *           leat_store_durable() and readers from any thread or process.
+ * Threads:  one thread commits (the committer); leat_store_source() before that or from the same
+ *           thread; leat_store_durable() and readers from any thread or process.
  * Blocks on: disk, in open, commit and roll.
  * Errors:   LEAT_ECONFIG  another writer holds the lock, wrong permissions, a newer format
- *           LEAT_ERETRY   no space (disk, quota or map): nothing was written, the store stays usable, call
- *                         again with the same writes when space is back
- *           LEAT_ESTORE   anything else on the commit path: the outcome is unknown; stop the process, and
- *                         read the offsets again at the next start. Never retried (fsync-gate).
+ *           LEAT_ERETRY   no space (disk, quota or map): nothing was written, the store stays
+ *                         usable, call again with the same writes when space is back
+ *           LEAT_ESTORE   anything else on the commit path: the outcome is unknown; stop the
+ *                         process, and read the offsets again at the next start. Never retried.
  */
 #ifndef STORE_STORE_H
 #define STORE_STORE_H
@@ -61,8 +62,8 @@ struct leat_store_part {
     struct leat_slice bytes; /* part header and payload, see block.h */
 };
 
-/* What one source hands in. Everything is the caller's and is only read, except that the committer's
- * stamp is written into the block headers. */
+/* What one source hands in. Everything is the caller's and is only read, except that the
+ * committer's stamp is written into the block headers. */
 struct leat_store_write {
     uint32_t source_id;
     struct leat_block *blocks; /* header to be stamped + payload */
@@ -75,13 +76,14 @@ struct leat_store_write {
     uint64_t part_next;      /* stored with the token: sets below it are referred to by events */
 };
 
-/* Opens for writing, taking the lock and the next epoch; recovers: drops a half-made segment, and parts
- * that no event came to refer to. */
+/* Opens for writing, taking the lock and the next epoch; recovers: drops a half-made segment, and
+ * parts that no event came to refer to. */
 int leat_store_open(const struct leat_store_options *options, struct leat_store **ret_store,
                     struct leat_err *err) LEAT_MUST_CHECK;
 void leat_store_close(struct leat_store *store); /* accepts NULL */
 
-/* Finds or registers a source by its instance name and reads its state; release ret->token. */
+/* Finds or registers a source by its instance name and reads its state; release ret->token. Parts
+ * that it had sent ahead of their record are dropped: it begins again at its token. */
 int leat_store_source(struct leat_store *store, const char *instance,
                       struct leat_store_source *ret_source, struct leat_err *err) LEAT_MUST_CHECK;
 
@@ -91,12 +93,14 @@ typedef int (*leat_store_schema_fn)(void *arg, uint32_t ref, struct leat_slice b
 int leat_store_schemas(struct leat_store *store, uint32_t source_id, leat_store_schema_fn each,
                        void *arg, struct leat_err *err) LEAT_MUST_CHECK;
 
-/* Stamps sequences and chain into the blocks, in order, and makes all of it durable at once. Rolls to a
- * new segment first when the newest is full or old and no source has parts ahead of their record. */
+/* Stamps sequences and chain into the blocks, in order, and makes all of it durable at once. Rolls
+ * to a new segment first when the newest is full or old and no source has parts ahead of their
+ * record. A schema number that is stored already must come with the same bytes. */
 int leat_store_commit(struct leat_store *store, struct leat_store_write *writes, size_t count,
                       struct leat_err *err) LEAT_MUST_CHECK;
 
-/* Free space to go on with? LEAT_ERETRY names what is full: quota, disk low-water mark, or map. */
+/* Free space to go on with? LEAT_ERETRY names what is full: quota, disk low-water mark, or map.
+ * Committer's thread. */
 int leat_store_room(struct leat_store *store, struct leat_err *err) LEAT_MUST_CHECK;
 
 /* Clears reader slots of dead processes; call about once a minute, committer's thread. */
@@ -111,52 +115,65 @@ struct leat_store_usage {
     uint64_t first_sequence; /* 0: empty */
     uint64_t last_sequence;
     uint32_t segment_count;
-    int64_t oldest_event_us; /* event time in the first block; 0: empty */
+    int64_t oldest_event_us; /* smallest event time in the first block; 0: empty */
 };
+/* Looks at files, not at the store's state: any thread, also while another commits. */
 int leat_store_usage(struct leat_store *store, struct leat_store_usage *ret_usage,
                      struct leat_err *err) LEAT_MUST_CHECK;
 
-/* Sets a source's token by hand (`leat offsets set`): the writer's lock must be free. */
+/* Sets the token of a registered source by hand (`leat offsets set`), durably; committer's thread.
+ * It needs an opened store, hence the writer's lock: a running daemon would go on from the token it
+ * knows. LEAT_ECONFIG: no such source. */
 int leat_store_set_token(struct leat_store *store, const char *instance, struct leat_slice token,
                          struct leat_err *err) LEAT_MUST_CHECK;
 
-/* --- readers ----------------------------------------------------------------------------------
- * A reader opens the directory read-only, in any process, beside a running writer. It copies each block out of a
- * short read transaction, so that it never pins pages, and falls through from segment to segment. Each
- * block's hash, sequence density and chain are checked on every read (I7): LEAT_EDATA names segment and
- * sequence of what is damaged and the block is not served.
- * Within the writer's process a segment's environment must not be opened twice: pass `store`.
+/* --- readers ---------------------------------------------------------------------------------- A
+ * reader opens the directory read-only, in any process, beside a running writer. It copies each
+ * block out of a short read transaction, so that it never pins pages, and falls through from
+ * segment to segment. Each block's hash, sequence density and chain are checked on every read (I7):
+ * LEAT_EDATA names segment and sequence of what is damaged and the block is not served. Within the
+ * writer's process pass `store`: the reader then shares the writer's environments, and knows
+ * without a look at any file that nothing is new. A store must not be opened for writing while
+ * readers without `store` have its segments open in the same process (LEAT_EBUG).
+ *
+ * Order:   open → [seek] → next … → schema, parts of the last block … → close
+ * Threads: one at a time per reader; any number of readers.
+ * Errors:  LEAT_EDATA damage; the reader stays where it was, seek to go past it. LEAT_ERETRY no
+ *          reader slot is free, or the writer came back with a larger map: call again.
  */
 struct leat_store_reader;
 
 int leat_store_reader_open(const char *path, struct leat_store *store,
-                           struct leat_store_reader **ret_reader, struct leat_err *err) LEAT_MUST_CHECK;
+                           struct leat_store_reader **ret_reader,
+                           struct leat_err *err) LEAT_MUST_CHECK;
 void leat_store_reader_close(struct leat_store_reader *reader); /* accepts NULL */
 
-/* The next block read will be the one that holds `sequence`, or the first behind it. */
-int leat_store_reader_seek(struct leat_store_reader *reader, uint64_t sequence, struct leat_err *err)
-    LEAT_MUST_CHECK;
+/* The next block read will be the one that holds `sequence`, or the first behind it. The block
+ * before it has not been read then, so the chain is checked from the second block on. */
+int leat_store_reader_seek(struct leat_store_reader *reader, uint64_t sequence,
+                           struct leat_err *err) LEAT_MUST_CHECK;
 
 /* The next block: header, and raw frames after decompression. Views live until the next call.
  * LEAT_EOF: nothing more is there yet; call again later. */
 int leat_store_reader_next(struct leat_store_reader *reader, struct leat_block_header *ret_header,
                            struct leat_slice *ret_raw, struct leat_err *err) LEAT_MUST_CHECK;
 
-/* A schema by source and number, looked up in the segment that the last block came from; the bytes live
- * in the arena. LEAT_EDATA if it is missing. */
+/* A schema by source and number, looked up in the segment that the last block came from; the bytes
+ * live in the arena. LEAT_EDATA if it is missing. */
 int leat_store_reader_schema(struct leat_store_reader *reader, uint32_t source_id, uint32_t ref,
                              struct leat_arena *arena, struct leat_slice *ret_bytes,
                              struct leat_err *err) LEAT_MUST_CHECK;
 
 /* The value of a part set, put together and checked; appended to `buf` (whose max bounds it). */
 int leat_store_reader_parts(struct leat_store_reader *reader, uint32_t source_id, uint64_t set,
-                            uint64_t raw_len, struct leat_buf *buf, struct leat_err *err) LEAT_MUST_CHECK;
+                            uint64_t raw_len, struct leat_buf *buf,
+                            struct leat_err *err) LEAT_MUST_CHECK;
 
 /* Calls back for each source in the newest segment; release nothing. */
 typedef int (*leat_store_source_fn)(void *arg, const char *instance,
                                     const struct leat_store_source *source, struct leat_err *err);
-int leat_store_reader_sources(struct leat_store_reader *reader, leat_store_source_fn each, void *arg,
-                              struct leat_err *err) LEAT_MUST_CHECK;
+int leat_store_reader_sources(struct leat_store_reader *reader, leat_store_source_fn each,
+                              void *arg, struct leat_err *err) LEAT_MUST_CHECK;
 
 /* Name of a source by its number; NULL if unknown. Lives as long as the reader. */
 const char *leat_store_reader_source_name(struct leat_store_reader *reader, uint32_t source_id);
