@@ -59,7 +59,7 @@ LIBS_config   := config base
 LIBS_metrics  := metrics base
 LIBS_http     := http store metrics base
 LIBS_pipeline := pipeline store codec event base
-LIBS_sources  := pipeline store codec event config base
+LIBS_sources  := pipeline store codec event base
 
 SYSTEM := $(shell pkg-config --libs $(PACKAGES)) -lpthread -lm
 

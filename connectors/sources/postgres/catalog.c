@@ -156,14 +156,16 @@ static const char TABLES_QUERY[] =
     "  JOIN pg_catalog.pg_namespace n ON n.nspname = t.schemaname "
     "  WHERE t.pubname::text IN ($1::text, $1::text || '_insert')) "
     "SELECT n.nspname, c.relname, "
-    "NOT EXISTS (SELECT 1 FROM pg_catalog.pg_class l WHERE l.oid IN (%s) AND NOT " PG_SQL_HAS_IDENTITY "), "
+    "NOT EXISTS (SELECT 1 FROM (%s) v(oid) JOIN pg_catalog.pg_class l ON l.oid = v.oid "
+    "  WHERE NOT " PG_SQL_HAS_IDENTITY "), "
     "EXISTS (SELECT 1 FROM published p WHERE p.schema = c.relnamespace AND p.tablename = c.relname) "
     "  OR EXISTS (SELECT 1 FROM pg_catalog.pg_publication_rel r JOIN pg_catalog.pg_publication p ON p.oid = r.prpubid "
     "   WHERE r.prrelid = c.oid AND p.pubname::text IN ($1::text, $1::text || '_insert')) "
     "  OR (c.relkind = 'p' AND EXISTS (SELECT 1 FROM pg_catalog.pg_inherits h WHERE h.inhparent = c.oid) "
-    "   AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_class l WHERE l.oid IN (%s) AND NOT EXISTS "
+    "   AND NOT EXISTS (SELECT 1 FROM (%s) v(oid) JOIN pg_catalog.pg_class l ON l.oid = v.oid WHERE NOT EXISTS "
     "    (SELECT 1 FROM published p WHERE p.schema = l.relnamespace AND p.tablename = l.relname))), "
-    "pg_catalog.pg_has_role(c.relowner, 'USAGE') "
+    "pg_catalog.pg_has_role(c.relowner, 'USAGE'), "
+    "c.relkind = 'r' AND EXISTS (SELECT 1 FROM pg_catalog.pg_inherits h WHERE h.inhparent = c.oid) "
     "FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
     "WHERE c.relkind IN (%s) AND c.relpersistence = 'p' AND NOT %s "
     "AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname NOT LIKE 'pg\\_%%' ORDER BY 1, 2";
@@ -176,7 +178,7 @@ int pg_catalog_tables(PGconn *sql, int version, const char *publication, int64_t
     bool roots = version >= 130000;
     const char *leaves = roots ? "SELECT c.oid WHERE c.relkind = 'r' UNION ALL SELECT t.relid FROM "
                                  "pg_catalog.pg_partition_tree(c.oid) t WHERE t.isleaf AND c.relkind = 'p'"
-                               : "c.oid";
+                               : "SELECT c.oid";
     snprintf(query, sizeof query, TABLES_QUERY, leaves, leaves, roots ? "'r', 'p'" : "'r'",
              roots ? "c.relispartition" : "false");
     return pg_query_params(sql, query, (const char *const[]){publication}, 1, timeout_ms, "list the tables",
@@ -192,13 +194,19 @@ void pg_append_identifier(PGconn *conn, struct leat_buf *statement, const char *
     PQfreemem(quoted);
 }
 
-void pg_append_table(PGconn *conn, struct leat_buf *list, const char *schema, const char *table)
+void pg_append_table(PGconn *conn, struct leat_buf *statement, const char *schema, const char *table)
 {
-    if (list->len)
-        leat_buf_append_text(list, ", ");
-    pg_append_identifier(conn, list, schema);
-    leat_buf_append_text(list, ".");
-    pg_append_identifier(conn, list, table);
+    pg_append_identifier(conn, statement, schema);
+    leat_buf_append_text(statement, ".");
+    pg_append_identifier(conn, statement, table);
+}
+
+/* ONLY, because without it the children come along, whose identity is a question of its own. */
+static void list_table(PGconn *conn, struct leat_buf *list, const PGresult *tables, int row)
+{
+    leat_buf_append_text(list, list->len ? ", " : "");
+    leat_buf_append_text(list, PQgetvalue(tables, row, PG_TABLE_PARENT)[0] == 't' ? "ONLY " : "");
+    pg_append_table(conn, list, PQgetvalue(tables, row, PG_TABLE_SCHEMA), PQgetvalue(tables, row, PG_TABLE_NAME));
 }
 
 static void plan_statement(PGconn *sql, const char *name, bool exists, struct leat_buf *tables, const char *with,
@@ -230,7 +238,7 @@ int pg_catalog_publish_plan(PGconn *sql, const struct pg_settings *settings, int
         bool identity = PQgetvalue(tables, i, PG_TABLE_IDENTITY)[0] == 't';
         if (PQgetvalue(tables, i, PG_TABLE_PUBLISHED)[0] != 't' &&
             pg_filter_table(settings, leat_slice_text(schema), leat_slice_text(name)))
-            pg_append_table(sql, identity ? &names : &insert_names, schema, name);
+            list_table(sql, identity ? &names : &insert_names, tables, i);
     }
     char with[160], insert_name[PG_NAME_BYTES + 8];
     const char *root = version < 130000                              ? ""

@@ -58,6 +58,7 @@ enum pg_table_column {
     PG_TABLE_IDENTITY,  /* updates of it can be published */
     PG_TABLE_PUBLISHED, /* in <publication> or <publication>_insert, itself or by its partitions */
     PG_TABLE_OWNED,     /* we may publish it: ours, or we are superuser */
+    PG_TABLE_PARENT,    /* tables inherit from it */
 };
 int pg_catalog_tables(PGconn *sql, int server_version, const char *publication, int64_t timeout_ms,
                       PGresult **ret_tables, struct leat_err *err) LEAT_MUST_CHECK;
@@ -82,9 +83,9 @@ int pg_catalog_publish(PGconn *sql, const struct pg_settings *settings, const ch
                        int server_version, const char *publication, int64_t timeout_ms,
                        struct leat_err *err) LEAT_MUST_CHECK;
 
-/* Appends the identifier, or schema.table, quoted for a statement; a list gets ", " between. */
+/* Appends the identifier, or schema.table, quoted for a statement. */
 void pg_append_identifier(PGconn *conn, struct leat_buf *statement, const char *name);
-void pg_append_table(PGconn *conn, struct leat_buf *list, const char *schema, const char *table);
+void pg_append_table(PGconn *conn, struct leat_buf *statement, const char *schema, const char *table);
 
 /* Whether the publication exists, and the one for tables without identity. */
 int pg_catalog_publications(PGconn *sql, const char *publication, int64_t timeout_ms, bool *ret_main,

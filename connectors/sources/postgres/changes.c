@@ -221,7 +221,7 @@ static int on_relation(struct pg_source *s, const struct pgoutput_message *m, st
     leat_arena_release(&arena);
     if (status || !r->captured)
         return status;
-    if (r->binary_inexact && !s->text_only && s->settings.format != PG_FORMAT_TEXT) {
+    if (r->binary_inexact && s->binary) {
         s->text_only = true;
         return leat_fail(err, LEAT_ERETRY, "table \"%.*s\" has a type without an exact binary form: the stream goes "
                          "on in text", LEAT_SLICE_ARG(r->schema.table));

@@ -133,16 +133,16 @@ static void declare_origin(struct pg_source *s)
     s->origin_defined = false;
 }
 
-static int choose_format(struct pg_source *s, bool *ret_binary, struct leat_err *err)
+static int choose_format(struct pg_source *s, struct leat_err *err)
 {
-    *ret_binary = s->server.version >= 140000 && !s->text_only && s->settings.format != PG_FORMAT_TEXT;
-    if (!*ret_binary || s->settings.format == PG_FORMAT_BINARY)
+    s->binary = s->server.version >= 140000 && !s->text_only && s->settings.format != PG_FORMAT_TEXT;
+    if (!s->binary || s->settings.format == PG_FORMAT_BINARY)
         return LEAT_OK;
-    return pg_catalog_binary_exact(s->sql, s->publication, s->settings.connect_timeout_ms, ret_binary, err);
+    return pg_catalog_binary_exact(s->sql, s->publication, s->settings.connect_timeout_ms, &s->binary, err);
 }
 
 /* Options that the server does not know are errors there: the list follows its version. */
-static int start_command(struct pg_source *s, bool binary, struct leat_buf *command, struct leat_err *err)
+static int start_command(struct pg_source *s, struct leat_buf *command, struct leat_err *err)
 {
     char lsn[PG_LSN_TEXT];
     int version = s->server.version;
@@ -159,7 +159,7 @@ static int start_command(struct pg_source *s, bool binary, struct leat_buf *comm
     leat_buf_format(command, "START_REPLICATION SLOT \"%s\" LOGICAL %s (proto_version '%d', publication_names %s",
                     s->slot, lsn, version >= 160000 ? 4 : version >= 150000 ? 3 : version >= 140000 ? 2 : 1,
                     literal ? literal : "''");
-    if (binary)
+    if (s->binary)
         leat_buf_format(command, ", binary 'true'");
     if (version >= 140000 && s->settings.messages)
         leat_buf_format(command, ", messages 'true'");
@@ -173,11 +173,11 @@ static int start_command(struct pg_source *s, bool binary, struct leat_buf *comm
     return command->full ? leat_fail(err, LEAT_ELIMIT, "the replication command is too long") : LEAT_OK;
 }
 
-static int stream_start(struct pg_source *s, bool binary, struct leat_err *err)
+static int stream_start(struct pg_source *s, struct leat_err *err)
 {
     struct leat_buf command;
     leat_buf_init(&command, 8 << 10);
-    int status = start_command(s, binary, &command, err);
+    int status = start_command(s, &command, err);
     if (!status) {
         PGconn *stream = s->stream;
         s->stream = NULL; /* the walsender's from here on */
@@ -191,7 +191,6 @@ static int stream_start(struct pg_source *s, bool binary, struct leat_err *err)
 static int source_start(void *ctx, struct leat_slice token, struct leat_err *err)
 {
     struct pg_source *s = ctx;
-    bool binary = false;
     s->position_moved = false;
     s->counted_bytes = 0;
     s->rate = (struct pg_rate){.busy = false};
@@ -199,9 +198,9 @@ static int source_start(void *ctx, struct leat_slice token, struct leat_err *err
     s->transaction.open = false;
     int status = pg_resume(s, token, err);
     if (!status)
-        status = choose_format(s, &binary, err);
+        status = choose_format(s, err);
     if (!status)
-        status = stream_start(s, binary, err);
+        status = stream_start(s, err);
     if (status)
         return status;
     declare_origin(s);
@@ -211,7 +210,7 @@ static int source_start(void *ctx, struct leat_slice token, struct leat_err *err
     pg_lsn_format(s->position.lsn, lsn);
     LEAT_INFO("source", s->instance, "streaming", LEAT_F_TEXT("server", s->server.version_text),
               LEAT_F_TEXT("slot", s->slot), LEAT_F_TEXT("from", lsn), LEAT_F_INT("timeline", s->server.timeline),
-              LEAT_F_TEXT("format", binary ? "binary" : "text"),
+              LEAT_F_TEXT("format", s->binary ? "binary" : "text"),
               LEAT_F_TEXT("transport", s->walsender.ssl ? "tls" : s->walsender.tcp ? "tcp" : "socket"));
     return LEAT_OK;
 }
@@ -275,8 +274,11 @@ static int session_service(struct pg_source *s, struct leat_err *err)
 {
     pg_monitor_service(s);
     pg_monitor_lag(s);
-    s->env->stats->received_bytes += s->walsender.received_bytes - s->counted_bytes;
-    s->counted_bytes = s->walsender.received_bytes;
+    int64_t got = s->walsender.received_bytes - s->counted_bytes;
+    s->counted_bytes += got;
+    s->env->stats->received_bytes += got;
+    if (got)
+        s->env->stats->last_receive_us = leat_clock_wall_us();
     return pg_feedback_service(s, err);
 }
 

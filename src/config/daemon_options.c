@@ -1,0 +1,92 @@
+/*
+ * Words of choices stand in the order of the enums that they become.
+ */
+#include "config/daemon_options.h"
+
+#define AT(member) offsetof(struct leat_settings, member)
+#define MIB        (INT64_C(1) << 20)
+#define TIB        (INT64_C(1) << 40)
+#define SECOND     INT64_C(1000)
+#define HOUR       (3600 * SECOND)
+
+/* clang-format off */
+static const char *const COMPRESSION_CHOICES[] = {"none", "zstd", NULL};
+static const char *const LEVEL_CHOICES[] = {"debug", "info", "warn", "error", NULL};
+static const char *const FORMAT_CHOICES[] = {"text", "json", NULL};
+
+static const struct leat_option TOP_OPTIONS[] = {
+    {.name = "shutdown_timeout", .type = LEAT_OPTION_DURATION, .offset = AT(shutdown_timeout_ms),
+     .fallback = "10s", .min = SECOND, .max = 10 * 60 * SECOND,
+     .doc = "How long a stop waits for what was already read to become durable. Nothing is lost "
+             "when it is cut short: what was not confirmed is read again at the next start."},
+    {.name = NULL},
+};
+
+static const struct leat_option STORE_OPTIONS[] = {
+    {.name = "path", .type = LEAT_OPTION_TEXT, .offset = AT(store.path),
+     .fallback = "/var/lib/leat",
+     .doc = "Directory of the store, created if it is missing. One daemon writes a directory. It "
+             "belongs on a local file system that keeps its word about fsync, better not on the "
+             "database's own disk."},
+    {.name = "segment_size", .type = LEAT_OPTION_SIZE, .offset = AT(store.segment_bytes),
+     .fallback = "1GiB", .min = MIB, .max = TIB,
+     .doc = "A segment is a file; a new one is begun when the newest passes this size. Space is "
+             "given back by whole segments, so smaller ones follow a retention more closely."},
+    {.name = "segment_age", .type = LEAT_OPTION_DURATION, .offset = AT(store.segment_age_ms),
+     .fallback = "1d", .min = 0, .max = 366 * 24 * HOUR,
+     .doc = "A new segment is also begun when the newest is so old and not empty. 0: by size "
+             "only."},
+    {.name = "map_size", .type = LEAT_OPTION_SIZE, .offset = AT(store.map_bytes),
+     .fallback = "64GiB", .min = 4 * MIB, .max = 16 * TIB,
+     .doc = "Address space reserved for a segment, and the hard bound of its size; it takes no "
+             "disk. It must be larger than segment_size, by the largest transaction that may "
+             "come. Lower it where address space is limited (ulimit -v)."},
+    {.name = "quota", .type = LEAT_OPTION_SIZE, .offset = AT(store.quota_bytes),
+     .fallback = "0", .min = 0, .max = 1024 * TIB,
+     .doc = "Disk that all segments together may use. When it is reached sources pause, so the "
+             "database keeps its log, and they go on by themselves when there is room again. 0: "
+             "no quota."},
+    {.name = "low_water", .type = LEAT_OPTION_SIZE, .offset = AT(store.low_water_bytes),
+     .fallback = "1GiB", .min = 0, .max = 1024 * TIB,
+     .doc = "Free space of the disk that leat never uses; sources pause as with quota. It keeps "
+             "the last bytes of a disk that is shared with a database for the database."},
+    {.name = "compression", .type = LEAT_OPTION_CHOICE, .offset = AT(store.compression),
+     .fallback = "zstd", .choices = COMPRESSION_CHOICES,
+     .doc = "How blocks of events are stored. A block that does not shrink is stored as it is."},
+    {.name = "compression_level", .type = LEAT_OPTION_INT, .offset = AT(store.compression_level),
+     .fallback = "1", .min = -7, .max = 19,
+     .doc = "zstd's level: higher is smaller and slower. 1 keeps pace with a database that "
+             "writes hard."},
+    {.name = NULL},
+};
+
+static const struct leat_option HTTP_OPTIONS[] = {
+    {.name = "listen", .type = LEAT_OPTION_TEXT, .offset = AT(http.listen),
+     .fallback = "127.0.0.1:7311",
+     .doc = "Address and port for /metrics, /healthz, /readyz and /status; \"off\" for none. "
+             "Only loopback addresses (127.0.0.1, [::1], localhost), because the port speaks "
+             "neither TLS nor passwords."},
+    {.name = NULL},
+};
+
+static const struct leat_option LOG_OPTIONS[] = {
+    {.name = "level", .type = LEAT_OPTION_CHOICE, .offset = AT(log.level), .fallback = "info",
+     .choices = LEVEL_CHOICES, .flags = LEAT_OPTION_RELOAD,
+     .doc = "Least severity that is written to standard error. Only debug may show values of "
+             "rows."},
+    {.name = "format", .type = LEAT_OPTION_CHOICE, .offset = AT(log.format), .fallback = "text",
+     .choices = FORMAT_CHOICES, .flags = LEAT_OPTION_RELOAD,
+     .doc = "text is a line of key=value pairs, json an object a line."},
+    {.name = NULL},
+};
+
+const struct leat_settings_section leat_settings_sections[] = {
+    {.name = NULL, .doc = "The daemon", .options = TOP_OPTIONS},
+    {.name = "store", .doc = "The store: where events are kept until they are no longer needed",
+     .options = STORE_OPTIONS},
+    {.name = "http", .doc = "The HTTP port: metrics and health, for machines",
+     .options = HTTP_OPTIONS},
+    {.name = "log", .doc = "The log, on standard error", .options = LOG_OPTIONS},
+    {.options = NULL},
+};
+/* clang-format on */

@@ -1,0 +1,106 @@
+#include "http/guard.h"
+
+#include <strings.h>
+
+static bool named(struct leat_slice name, const char *known)
+{
+    return name.len == strlen(known) && strncasecmp((const char *)name.ptr, known, name.len) == 0;
+}
+
+static bool is_alnum(uint8_t byte)
+{
+    return (byte >= '0' && byte <= '9') || (byte >= 'a' && byte <= 'z') ||
+           (byte >= 'A' && byte <= 'Z');
+}
+
+/* RFC 9110, 5.6.2. */
+static bool is_token(struct leat_slice name)
+{
+    for (size_t i = 0; i < name.len; i++)
+        if (!is_alnum(name.ptr[i]) && (!name.ptr[i] || !strchr("!#$%&'*+-.^_`|~", name.ptr[i])))
+            return false;
+    return name.len > 0;
+}
+
+static bool is_digits(struct leat_slice value)
+{
+    for (size_t i = 0; i < value.len; i++)
+        if (value.ptr[i] < '0' || value.ptr[i] > '9')
+            return false;
+    return value.len > 0;
+}
+
+static bool is_zero(struct leat_slice value)
+{
+    for (size_t i = 0; i < value.len; i++)
+        if (value.ptr[i] != '0')
+            return false;
+    return true;
+}
+
+void leat_http_guard_header(struct leat_http_guard *guard, struct leat_slice name,
+                            struct leat_slice value)
+{
+    guard->headers++;
+    guard->bad_name |= !is_token(name);
+    if (named(name, "Host")) {
+        guard->hosts++;
+    } else if (named(name, "Content-Length")) {
+        guard->lengths++;
+        guard->bad_length |= !is_digits(value);
+        guard->body |= !is_zero(value);
+    } else if (named(name, "Transfer-Encoding")) {
+        guard->encodings++;
+        guard->bad_encoding |= !named(value, "chunked");
+        guard->body = true;
+    }
+}
+
+static struct leat_http_verdict refuse(unsigned status, const char *detail)
+{
+    return (struct leat_http_verdict){status, detail};
+}
+
+struct leat_http_verdict leat_http_guard_end(const struct leat_http_guard *g, const char *version)
+{
+    bool v11 = strcmp(version, "HTTP/1.1") == 0;
+    if (!v11 && strcmp(version, "HTTP/1.0") != 0)
+        return refuse(505, "only HTTP/1.0 and HTTP/1.1 are spoken here");
+    if (g->headers > LEAT_HTTP_HEADERS_MAX)
+        return refuse(431, "too many headers");
+    if (g->bad_name)
+        return refuse(400, "the name of a header is no token");
+    if (g->hosts > 1 || g->lengths > 1 || g->encodings > 1)
+        return refuse(400, "Host, Content-Length or Transfer-Encoding is given twice");
+    if (g->lengths && g->encodings)
+        return refuse(400, "Content-Length and Transfer-Encoding exclude each other");
+    if (g->bad_length)
+        return refuse(400, "Content-Length is not a decimal number");
+    if (g->bad_encoding)
+        return refuse(400, "Transfer-Encoding is not chunked");
+    if (v11 && !g->hosts)
+        return refuse(400, "Host is missing");
+    if (g->body)
+        return refuse(413, "no body is taken here");
+    return refuse(0, NULL);
+}
+
+static bool is_hex(char c)
+{
+    return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'f');
+}
+
+struct leat_http_verdict leat_http_guard_target(const char *target)
+{
+    for (const char *at = target; *at; at++) {
+        if (at - target >= LEAT_HTTP_TARGET_MAX)
+            return refuse(414, "the path is too long");
+        if ((uint8_t)*at <= 0x20 || (uint8_t)*at >= 0x7f)
+            return refuse(400, "the path holds a byte that must be escaped");
+        if (*at == '%' && !(is_hex(at[1]) && is_hex(at[2])))
+            return refuse(400, "the path holds a broken escape");
+        if (*at == '%' && at[1] == '0' && at[2] == '0')
+            return refuse(400, "the path holds a NUL");
+    }
+    return target[0] == '/' ? refuse(0, NULL) : refuse(400, "the path does not begin with a slash");
+}

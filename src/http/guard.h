@@ -1,0 +1,49 @@
+/*
+ * What libmicrohttpd's parser lets through and we do not: shapes of requests that two parsers may
+ * read differently (request smuggling), and paths that a C string cannot hold.
+ *
+ *     guard init ─▶ one call per header ─▶ end ─▶ 0, or the status to refuse with and why
+ *
+ * Refused with 400: Content-Length together with Transfer-Encoding; Content-Length, Host or
+ * Transfer-Encoding given twice; Transfer-Encoding that is not exactly "chunked"; Content-Length
+ * that is not a decimal number; a header name with a byte that no token has (so also "Host :");
+ * HTTP/1.1 without Host. A request with a body is refused with 413, since no route takes one; a
+ * version other than 1.0 and 1.1 with 505; more than LEAT_HTTP_HEADERS_MAX headers with 431.
+ *
+ * Pure: no socket, no library. Not seen here, because the library does not show it: bare LF line
+ *       ends and folded
+ * headers.
+ * Source: RFC 9110 and 9112; libmicrohttpd 0.9.75 as probed.
+ */
+#ifndef HTTP_GUARD_H
+#define HTTP_GUARD_H
+
+#include <leat/slice.h>
+
+enum {
+    LEAT_HTTP_HEADERS_MAX = 100,
+    LEAT_HTTP_TARGET_MAX = 4096, /* bytes of path and query */
+};
+
+struct leat_http_guard {
+    unsigned headers, hosts, lengths, encodings;
+    bool bad_name, bad_length, bad_encoding, body;
+};
+
+struct leat_http_verdict {
+    unsigned status;    /* 0: go on */
+    const char *detail; /* a sentence for the client; static */
+};
+
+void leat_http_guard_header(struct leat_http_guard *guard, struct leat_slice name,
+                            struct leat_slice value);
+
+/* `version` as "HTTP/1.1". */
+struct leat_http_verdict leat_http_guard_end(const struct leat_http_guard *guard,
+                                             const char *version);
+
+/* The raw target, as it stood in the request line: 400 for control bytes, bytes above 0x7e, "%00"
+ * or a broken escape, 414 for too long a one. */
+struct leat_http_verdict leat_http_guard_target(const char *target);
+
+#endif

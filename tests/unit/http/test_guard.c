@@ -1,0 +1,141 @@
+/*
+ * The guard by itself: header lists and targets as a client could send them, and the verdict that
+ * RFC 9110 and 9112 ask for.
+ */
+#include "http/guard.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+/* Headers as "Name: value" with "|" between them. */
+static unsigned judge(const char *version, const char *headers)
+{
+    struct leat_http_guard guard = {0};
+    while (*headers) {
+        size_t len = strcspn(headers, "|");
+        const char *colon = memchr(headers, ':', len);
+        assert_non_null(colon);
+        size_t name = (size_t)(colon - headers), skip = name + 2 <= len ? name + 2 : len;
+        leat_http_guard_header(&guard, leat_slice_of(headers, name),
+                               leat_slice_of(headers + skip, len - skip));
+        headers += len + (headers[len] == '|');
+    }
+    struct leat_http_verdict verdict = leat_http_guard_end(&guard, version);
+    assert_int_equal(verdict.status != 0, verdict.detail != NULL);
+    return verdict.status;
+}
+
+static void guard__ordinary_requests_pass(void **state)
+{
+    (void)state;
+    assert_int_equal(judge("HTTP/1.1", "Host: localhost"), 0);
+    assert_int_equal(judge("HTTP/1.1", "host: x|User-Agent: curl|Accept: */*|Content-Length: 0"),
+                     0);
+    assert_int_equal(judge("HTTP/1.0", ""), 0);
+    assert_int_equal(judge("HTTP/1.1", "Host: x|Accept: a|Accept: b"), 0);
+}
+
+static void guard__what_two_parsers_may_read_differently_is_refused(void **state)
+{
+    (void)state;
+    static const char *const BAD[] = {
+        "Host: a|Content-Length: 0|Transfer-Encoding: chunked",
+        "Host: a|Content-Length: 0|Content-Length: 0",
+        "Host: a|content-length: 0|CONTENT-LENGTH: 5",
+        "Host: a|Transfer-Encoding: chunked|Transfer-Encoding: chunked",
+        "Host: a|Host: b",
+        "Host: a|Host: a",
+        "Host: a|Transfer-Encoding: identity",
+        "Host: a|Transfer-Encoding: gzip, chunked",
+        "Host: a|Transfer-Encoding: xchunked",
+        "Host: a|Transfer-Encoding: ",
+        "Host: a|Content-Length: -1",
+        "Host: a|Content-Length: +0",
+        "Host: a|Content-Length: 0x0",
+        "Host: a|Content-Length: 0, 0",
+        "Host: a|Content-Length: ",
+        "Host: a|Content-Length : 0",
+        "Host : a",
+        "Host: a|X\tY: 1",
+        "Host: a|X(Y): 1",
+        "Host: a|\xc3\xa9: 1",
+        "Host: a|: 1",
+        "Accept: */*",
+    };
+    for (size_t i = 0; i < sizeof BAD / sizeof BAD[0]; i++)
+        if (judge("HTTP/1.1", BAD[i]) != 400)
+            fail_msg("\"%s\" gets %u", BAD[i], judge("HTTP/1.1", BAD[i]));
+}
+
+static void guard__a_name_with_a_nul_is_refused(void **state)
+{
+    (void)state;
+    struct leat_http_guard guard = {0};
+    leat_http_guard_header(&guard, LEAT_SLICE_LITERAL("Ho\0st"), LEAT_SLICE_LITERAL("a"));
+    assert_int_equal(leat_http_guard_end(&guard, "HTTP/1.0").status, 400);
+}
+
+static void guard__no_body_is_taken(void **state)
+{
+    (void)state;
+    assert_int_equal(judge("HTTP/1.1", "Host: a|Content-Length: 1"), 413);
+    assert_int_equal(judge("HTTP/1.1", "Host: a|Content-Length: 00"), 0);
+    assert_int_equal(judge("HTTP/1.1", "Host: a|Transfer-Encoding: chunked"), 413);
+    assert_int_equal(judge("HTTP/1.0", "Content-Length: 99999999999999999999999999"), 413);
+}
+
+static void guard__other_versions_are_refused(void **state)
+{
+    (void)state;
+    assert_int_equal(judge("HTTP/1.2", "Host: a"), 505);
+    assert_int_equal(judge("HTTP/2.0", "Host: a"), 505);
+    assert_int_equal(judge("", "Host: a"), 505);
+}
+
+static void guard__headers_are_counted(void **state)
+{
+    (void)state;
+    struct leat_http_guard guard = {0};
+    for (int i = 0; i < LEAT_HTTP_HEADERS_MAX; i++)
+        leat_http_guard_header(&guard, LEAT_SLICE_LITERAL("X"), LEAT_SLICE_LITERAL("y"));
+    assert_int_equal(leat_http_guard_end(&guard, "HTTP/1.0").status, 0);
+    leat_http_guard_header(&guard, LEAT_SLICE_LITERAL("X"), LEAT_SLICE_LITERAL("y"));
+    assert_int_equal(leat_http_guard_end(&guard, "HTTP/1.0").status, 431);
+}
+
+static void guard__targets_are_plain_paths(void **state)
+{
+    (void)state;
+    static const char *const GOOD[] = {"/", "/metrics", "/a%20b", "/a?x=%ff&y=1", "/%01"};
+    static const char *const BAD[] = {
+        "",     "*",     "metrics", "http://x/metrics", "/a%00b",    "/%00",  "/a?%00", "/a%",
+        "/a%4", "/a%zz", "/a b",    "/a\x7f",           "/\xc3\xa9", "/a\tb", "/%0",    "/\x01"};
+    for (size_t i = 0; i < sizeof GOOD / sizeof GOOD[0]; i++)
+        assert_int_equal(leat_http_guard_target(GOOD[i]).status, 0);
+    for (size_t i = 0; i < sizeof BAD / sizeof BAD[0]; i++)
+        assert_int_equal(leat_http_guard_target(BAD[i]).status, 400);
+    char target[LEAT_HTTP_TARGET_MAX + 2];
+    memset(target, '/', sizeof target);
+    target[LEAT_HTTP_TARGET_MAX] = '\0';
+    assert_int_equal(leat_http_guard_target(target).status, 0);
+    target[LEAT_HTTP_TARGET_MAX] = '/';
+    target[LEAT_HTTP_TARGET_MAX + 1] = '\0';
+    assert_int_equal(leat_http_guard_target(target).status, 414);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(guard__ordinary_requests_pass),
+        cmocka_unit_test(guard__what_two_parsers_may_read_differently_is_refused),
+        cmocka_unit_test(guard__a_name_with_a_nul_is_refused),
+        cmocka_unit_test(guard__no_body_is_taken),
+        cmocka_unit_test(guard__other_versions_are_refused),
+        cmocka_unit_test(guard__headers_are_counted),
+        cmocka_unit_test(guard__targets_are_plain_paths),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
