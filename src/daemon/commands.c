@@ -1,0 +1,144 @@
+/*
+ * What a user may type. conf/leat.1 says the same at more length; a test compares the two.
+ */
+#include "daemon/commands.h"
+
+#include <stdlib.h>
+
+#include "daemon/connectors.h"
+#include "daemon/show.h"
+
+#define OPTION_CONFIG {"config", 'c', "FILE", "configuration; default " COMMANDS_CONFIG_DEFAULT}
+#define OPTION_STORE {"store", 0, "DIR", "the store's directory, instead of a configuration"}
+#define OPTION_JSON {"json", 0, NULL, "JSON instead of text for people"}
+#define OPTION_END {NULL, 0, NULL, NULL}
+
+static const struct command_option RUN_OPTIONS[] = {OPTION_CONFIG, OPTION_END};
+
+static const struct command_option CHECK_OPTIONS[] = {
+    OPTION_CONFIG,
+    OPTION_JSON,
+    {"fix-sql", 0, NULL, "only the statements that mend what was found"},
+    OPTION_END,
+};
+
+static const struct command_option STATUS_OPTIONS[] = {OPTION_CONFIG, OPTION_JSON, OPTION_END};
+
+static const struct command_option TAIL_OPTIONS[] = {
+    OPTION_CONFIG,
+    OPTION_STORE,
+    {"format", 0, "FORM", "native (default: exact, with our sequence) or debezium"},
+    {"schema", 0, NULL, "with debezium: each event wrapped with its schema"},
+    {"from", 0, "SEQ", "from this sequence on"},
+    {"since", 0, "TIME", "stored since then: 10m, 2h, 2026-11-21T03:41:00Z (UTC unless it says)"},
+    {"source", 0, "NAME", "of this source only"},
+    {"table", 0, "S.T", "of this table only; * and ? stand for any text and any letter"},
+    {"op", 0, "LIST", "these operations only: create,update,delete,truncate,read,message,…"},
+    {"follow", 'f', NULL, "wait for more, until interrupted"},
+    {"limit", 0, "N", "end after so many events"},
+    OPTION_END,
+};
+
+static const struct command_option OFFSETS_OPTIONS[] = {
+    OPTION_CONFIG,
+    OPTION_STORE,
+    OPTION_JSON,
+    {"yes", 0, NULL, "set: do it"},
+    OPTION_END,
+};
+
+static const struct command_option VERIFY_OPTIONS[] = {
+    OPTION_CONFIG, OPTION_STORE, OPTION_JSON, OPTION_END,
+};
+
+static const struct command_option CONFIG_OPTIONS[] = {OPTION_END};
+
+const struct command commands[] = {
+    {"run", "the daemon: read the sources, store their changes", "run [-c FILE]\n",
+     "Runs in the foreground and logs to standard error. SIGTERM and SIGINT end it after what was\n"
+     "read is durable; SIGHUP reads the configuration again.",
+     RUN_OPTIONS, 0, cmd_run},
+    {"check", "would `leat run` work? What is missing, and what mends it",
+     "check [-c FILE] [--json | --fix-sql]\n",
+     "Reads the configuration, then asks the store's directory and every database. Changes nothing.\n"
+     "Ends with 2 when the configuration is wrong, with 3 when `leat run` would fail.",
+     CHECK_OPTIONS, 0, cmd_check},
+    {"status", "sources, lag, offsets and disk", "status [-c FILE] [--json]\n",
+     "Asks the running daemon over its HTTP port. When it is down, shows what the store knows.",
+     STATUS_OPTIONS, 0, cmd_status},
+    {"tail", "stored events as JSON lines",
+     "tail [-c FILE | --store DIR] [--from SEQ] [--since TIME] [--follow] [selection]\n",
+     "One JSON text a line, in the order of the store. Works beside a running daemon and without one.\n"
+     "Damage ends it with 3 and is named; nothing damaged is ever shown.",
+     TAIL_OPTIONS, 0, cmd_tail},
+    {"offsets", "where each source goes on; set by hand",
+     "offsets list [-c FILE | --store DIR] [--json]\n"
+     "offsets show NAME\n"
+     "offsets export\n"
+     "offsets set NAME TOKEN --yes\n"
+     "offsets set - --yes               (lines of `offsets export` on standard input)\n",
+     "An offset is stored with the events before it. Setting one by hand makes the source repeat or\n"
+     "leave out changes: the daemon must be stopped for it.",
+     OFFSETS_OPTIONS, 3, cmd_offsets},
+    {"verify", "read everything in the store and check it",
+     "verify [-c FILE | --store DIR] [--json]\n",
+     "Checks hashes, the chain, sequences, every record and long value, and that transactions are\n"
+     "whole and in order. Works beside a running daemon. Ends with 3 when there is damage.",
+     VERIFY_OPTIONS, 0, cmd_verify},
+    {"config", "the manual of the configuration", "config reference\n",
+     "Prints the text of conf/leat.yaml: every option with its meaning, range and default.",
+     CONFIG_OPTIONS, 1, cmd_config},
+    {NULL, NULL, NULL, NULL, NULL, 0, NULL},
+};
+
+int command_failed(const struct leat_err *err)
+{
+    show_error(err);
+    if (err->code == LEAT_ECONFIG)
+        return EXIT_USAGE;
+    return err->code == LEAT_EDATA ? EXIT_FINDINGS : EXIT_FAILURE;
+}
+
+static int read_config(const char *path, struct leat_config **ret_config)
+{
+    struct leat_config_problems problems;
+    struct leat_err err;
+    struct leat_buf text;
+    leat_config_problems_init(&problems);
+    leat_buf_init(&text, 256 << 10);
+    int status = path ? connectors_load(path, ret_config, &problems, &err)
+                      : connectors_parse("defaults", leat_slice_text(""), ret_config, &problems, &err);
+    if (status && problems.count) {
+        leat_config_problems_text(&problems, &text);
+        show_lines(stderr, 0, leat_buf_text(&text));
+    } else if (status) {
+        show_error(&err);
+    }
+    leat_buf_release(&text);
+    leat_config_problems_release(&problems);
+    return status ? EXIT_USAGE : EXIT_SUCCESS;
+}
+
+int command_load(const struct command_line *line, struct leat_config **ret_config)
+{
+    const char *path = command_text(line, "config");
+    return read_config(path ? path : COMMANDS_CONFIG_DEFAULT, ret_config);
+}
+
+int command_settings(const struct command_line *line, struct leat_config **ret_config,
+                     struct leat_settings *ret_settings)
+{
+    const char *store = command_text(line, "store");
+    if (store && command_text(line, "config")) {
+        struct leat_err err;
+        leat_fail(&err, LEAT_ECONFIG, "--config and --store exclude each other");
+        return command_failed(&err);
+    }
+    int exit_code = store ? read_config(NULL, ret_config) : command_load(line, ret_config);
+    if (exit_code)
+        return exit_code;
+    *ret_settings = *leat_config_settings(*ret_config);
+    if (store)
+        ret_settings->store.path = store;
+    return EXIT_SUCCESS;
+}

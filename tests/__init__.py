@@ -1,0 +1,1 @@
+"""The tests of leat. See README.md."""

@@ -1,0 +1,1 @@
+"""Crash tests: kill loops, failpoints, a full disk, flipped bits. See README.md."""
