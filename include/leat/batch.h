@@ -1,6 +1,7 @@
 /*
- * A batch is where a source puts what it read: events are encoded into blocks at once, so that their
- * values may live in the receive buffer (the one deliberate copy of the hot path happens here).
+ * A batch is where a source puts what it read: events are encoded into blocks at once, so that
+ * their values may live in the receive buffer (the one deliberate copy of the hot path happens
+ * here).
  *
  *     leat_batch_origin(b, &origin)             after connecting, and when it changed
  *     leat_batch_define(b, &schema)             a relation is new or changed
@@ -9,10 +10,11 @@
  *     leat_batch_commit(b, total)               ┘
  *     leat_batch_position(b, token)             once, before poll returns
  *
- * The runner takes the batch between polls: everything in it and the token become durable together (I1).
+ * The runner takes the batch between polls: everything in it and the token become durable together
+ * (I1).
  *
- * Errors:  LEAT_AGAIN from add: there is no room; nothing of the event was lost. Return from poll at
- *          once (with the token *before* that event) and add the same event, with the same bytes behind
+ * Errors:  LEAT_AGAIN from add: there is no room; nothing of the event was lost. Return from poll
+ * at once (with the token *before* that event) and add the same event, with the same bytes behind
  *          it, in the next poll. LEAT_ELIMIT: the event cannot be stored at all.
  * Threads: the source's thread only. Nothing here blocks.
  */
@@ -24,11 +26,11 @@
 struct leat_batch;
 
 /* Stores the origin if its content is new; sets origin->ref. */
-int leat_batch_origin(struct leat_batch *batch, struct leat_origin *origin, struct leat_err *err)
-    LEAT_MUST_CHECK;
+int leat_batch_origin(struct leat_batch *batch, struct leat_origin *origin,
+                      struct leat_err *err) LEAT_MUST_CHECK;
 
-/* Stores the relation's shape if its content is new, and sets schema->ref either way. LEAT_OK: an equal
- * one was stored before; LEAT_AGAIN never. *ret_new tells whether the content was new. */
+/* Stores the relation's shape if its content is new, and sets schema->ref either way. LEAT_OK: an
+ * equal one was stored before; LEAT_AGAIN never. *ret_new tells whether the content was new. */
 int leat_batch_define(struct leat_batch *batch, struct leat_schema *schema, bool *ret_new,
                       struct leat_err *err) LEAT_MUST_CHECK;
 
@@ -37,16 +39,18 @@ int leat_batch_begin(struct leat_batch *batch, const struct leat_transaction *tr
                      struct leat_err *err) LEAT_MUST_CHECK;
 
 /* Adds one event; event->transaction is ignored in favour of the one begun. */
-int leat_batch_add(struct leat_batch *batch, const struct leat_event *event, struct leat_err *err)
-    LEAT_MUST_CHECK;
+int leat_batch_add(struct leat_batch *batch, const struct leat_event *event,
+                   struct leat_err *err) LEAT_MUST_CHECK;
 
-/* Ends the transaction; `total` counts its events, stored or not. Without events nothing is stored. */
-int leat_batch_commit(struct leat_batch *batch, uint64_t total, struct leat_err *err) LEAT_MUST_CHECK;
+/* Ends the transaction; `total` counts its events, stored or not. Without events nothing is stored.
+ */
+int leat_batch_commit(struct leat_batch *batch, uint64_t total,
+                      struct leat_err *err) LEAT_MUST_CHECK;
 
 /* The resume token that is true once everything added so far is durable; copied. Text, one line,
  * LEAT_TOKEN_MAX bytes; people read it in `leat offsets`. */
-int leat_batch_position(struct leat_batch *batch, struct leat_slice token, struct leat_err *err)
-    LEAT_MUST_CHECK;
+int leat_batch_position(struct leat_batch *batch, struct leat_slice token,
+                        struct leat_err *err) LEAT_MUST_CHECK;
 
 /* True when poll should return: enough was added. */
 bool leat_batch_full(const struct leat_batch *batch);

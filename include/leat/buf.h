@@ -10,8 +10,8 @@
  * `full`, which sticks, when the maximum is reached; check it once at the end.
  *
  * Ownership: init/release; `data` moves when the buffer grows.
- * Bounds:    `max` from limits.h. Out of memory below it aborts (small) or sets `full` (large growth).
- * Threads:   one owner.
+ * Bounds:    `max` from limits.h. Out of memory below it aborts (small) or sets `full` (large
+ * growth). Threads:   one owner.
  */
 #ifndef LEAT_BUF_H
 #define LEAT_BUF_H

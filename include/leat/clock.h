@@ -1,6 +1,6 @@
 /*
- * Two clocks that must not be confused: the monotonic one for every timeout, the wall clock only for
- * times that users read. Both are safe from any thread and never fail.
+ * Two clocks that must not be confused: the monotonic one for every timeout, the wall clock only
+ * for times that users read. Both are safe from any thread and never fail.
  */
 #ifndef LEAT_CLOCK_H
 #define LEAT_CLOCK_H

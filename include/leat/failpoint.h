@@ -16,10 +16,10 @@
 
 #ifdef LEAT_FAILPOINTS
 bool leat_failpoint_reached(const char *name);
-#define LEAT_FAILPOINT(name) ((void)leat_failpoint_reached(name))
+#define LEAT_FAILPOINT(name)     ((void)leat_failpoint_reached(name))
 #define LEAT_FAILPOINT_HIT(name) leat_failpoint_reached(name)
 #else
-#define LEAT_FAILPOINT(name) ((void)0)
+#define LEAT_FAILPOINT(name)     ((void)0)
 #define LEAT_FAILPOINT_HIT(name) false
 #endif
 

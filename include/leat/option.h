@@ -1,9 +1,9 @@
 /*
  * One table drives parsing, defaults, units, validation, --help and the text of conf/leat.yaml.
  *
- * A connector declares where each setting goes in its context; the values are in place before open().
- * Strings and lists live as long as the configuration that they were read from, which outlives every
- * instance started from it.
+ * A connector declares where each setting goes in its context; the values are in place before
+ * open(). Strings and lists live as long as the configuration that they were read from, which
+ * outlives every instance started from it.
  */
 #ifndef LEAT_OPTION_H
 #define LEAT_OPTION_H
@@ -32,16 +32,17 @@ enum leat_option_flag {
 };
 
 struct leat_option {
-    const char *name;        /* NULL ends a table */
+    const char *name; /* NULL ends a table */
     enum leat_option_type type;
-    size_t offset;           /* of the setting in its struct, offsetof() */
-    const char *fallback;    /* default as the user would write it; NULL: none */
-    int64_t min, max;        /* for int, size, duration; both 0: unbounded */
+    size_t offset;              /* of the setting in its struct, offsetof() */
+    const char *fallback;       /* default as the user would write it; NULL: none */
+    int64_t min, max;           /* for int, size, duration; both 0: unbounded */
     const char *const *choices; /* NULL-terminated words of a choice */
-    unsigned flags;          /* enum leat_option_flag */
-    const char *section;     /* heading under which help and conf/leat.yaml show it, or NULL: as before */
-    const char *doc;         /* what it does, why one would change it; a sentence or three, no newline */
-    const char *example;     /* for conf/leat.yaml where there is no default, or NULL */
+    unsigned flags;             /* enum leat_option_flag */
+    const char
+        *section;    /* heading under which help and conf/leat.yaml show it, or NULL: as before */
+    const char *doc; /* what it does, why one would change it; a sentence or three, no newline */
+    const char *example; /* for conf/leat.yaml where there is no default, or NULL */
 };
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * A reader walks over bytes that came from outside. A short read yields zero *and* sets `bad`, which
- * sticks, so a decoder is a straight line in wire order with one check at its end.
+ * A reader walks over bytes that came from outside. A short read yields zero *and* sets `bad`,
+ * which sticks, so a decoder is a straight line in wire order with one check at its end.
  *
  *     struct leat_reader r = leat_reader_of(slice);
  *     uint32_t oid = leat_reader_be32(&r);
@@ -102,9 +102,8 @@ static inline uint64_t leat_reader_varint(struct leat_reader *r)
         if (shift == 63 && byte > 1)
             break;
         v |= (uint64_t)(byte & 0x7f) << shift;
-        if (!(byte & 0x80)) {
-            return v;
-        }
+        if (!(byte & 0x80))
+            return r->bad ? 0 : v;
     }
     r->bad = true;
     return 0;

@@ -20,13 +20,14 @@ enum leat_nullable { LEAT_NULLABLE_UNKNOWN, LEAT_NULLABLE_YES, LEAT_NULLABLE_NO 
 
 struct leat_column {
     struct leat_slice name;
-    struct leat_slice type;  /* the source's type text: "numeric(10,2)", "timestamp(3) without time zone" */
-    uint8_t kind;            /* enum leat_kind of its present values; LEAT_OTHER if nobody mapped it */
-    uint8_t element;         /* enum leat_kind of the elements when kind is LEAT_ARRAY, else LEAT_ABSENT */
-    uint8_t nullable;        /* enum leat_nullable */
-    uint16_t key_ordinal;    /* 1-based place in the primary (or identity) key; 0: not part of it */
-    int32_t precision;       /* decimal digits, or length in characters/bits; -1 unknown or unlimited */
-    int32_t scale;           /* digits behind the point of a decimal or of seconds; -1 unspecified */
+    struct leat_slice
+        type;        /* the source's type text: "numeric(10,2)", "timestamp(3) without time zone" */
+    uint8_t kind;    /* enum leat_kind of its present values; LEAT_OTHER if nobody mapped it */
+    uint8_t element; /* enum leat_kind of the elements when kind is LEAT_ARRAY, else LEAT_ABSENT */
+    uint8_t nullable;     /* enum leat_nullable */
+    uint16_t key_ordinal; /* 1-based place in the primary (or identity) key; 0: not part of it */
+    int32_t precision; /* decimal digits, or length in characters/bits; -1 unknown or unlimited */
+    int32_t scale;     /* digits behind the point of a decimal or of seconds; -1 unspecified */
 };
 
 struct leat_schema {
@@ -39,16 +40,18 @@ struct leat_schema {
     struct leat_column *columns;
 };
 
-/* The stored form: "S", version 1, fields in the order above without `ref`. Sets buf->full past its max. */
+/* The stored form: "S", version 1, fields in the order above without `ref`. Sets buf->full past its
+ * max. */
 void leat_schema_write(struct leat_buf *buf, const struct leat_schema *schema);
 
 /* LEAT_EDATA for malformed bytes; slices view `bytes`, columns live in the arena. */
-int leat_schema_read(struct leat_slice bytes, struct leat_arena *arena, struct leat_schema *ret_schema,
-                     struct leat_err *err) LEAT_MUST_CHECK;
+int leat_schema_read(struct leat_slice bytes, struct leat_arena *arena,
+                     struct leat_schema *ret_schema, struct leat_err *err) LEAT_MUST_CHECK;
 
 /* --- origin -----------------------------------------------------------------------------------
  * What all events of a source have in common until it changes (failover, upgrade, new version), and
- * the names of the attributes that its transactions and events carry for the envelope's source block.
+ * the names of the attributes that its transactions and events carry for the envelope's source
+ * block.
  */
 enum leat_attr_scope {
     LEAT_ATTR_NONE,        /* always null: kept for readers who expect the field */
@@ -74,14 +77,14 @@ struct leat_origin {
     struct leat_slice connector; /* "postgresql", "mysql", "mariadb": the envelope's word */
     struct leat_slice lineage;   /* what makes positions unique over time: "<system identifier>" */
     struct leat_slice database;
-    struct leat_slice server;    /* version text, for people */
+    struct leat_slice server; /* version text, for people */
     uint32_t attr_count;
     struct leat_attr attrs[2 * LEAT_ATTRS_MAX];
 };
 
 /* The stored form: "O", version 1, fields in the order above without `ref`. */
 void leat_origin_write(struct leat_buf *buf, const struct leat_origin *origin);
-int leat_origin_read(struct leat_slice bytes, struct leat_origin *ret_origin, struct leat_err *err)
-    LEAT_MUST_CHECK;
+int leat_origin_read(struct leat_slice bytes, struct leat_origin *ret_origin,
+                     struct leat_err *err) LEAT_MUST_CHECK;
 
 #endif

@@ -27,16 +27,16 @@
 #define LEAT_SECRET_MAX (64u << 10) /* a private key with its chain fits */
 
 /* From a regular file that belongs to us or to root and that nobody else can read or write. */
-int leat_secret_file(const char *path, char *ret_secret, size_t max, struct leat_err *err)
-    LEAT_MUST_CHECK;
+int leat_secret_file(const char *path, char *ret_secret, size_t max,
+                     struct leat_err *err) LEAT_MUST_CHECK;
 
 /* From an environment variable; it stays set, because a reconnect asks again. */
-int leat_secret_env(const char *name, char *ret_secret, size_t max, struct leat_err *err)
-    LEAT_MUST_CHECK;
+int leat_secret_env(const char *name, char *ret_secret, size_t max,
+                    struct leat_err *err) LEAT_MUST_CHECK;
 
 /* From $CREDENTIALS_DIRECTORY/<name>, where systemd's LoadCredential= puts it. */
-int leat_secret_credential(const char *name, char *ret_secret, size_t max, struct leat_err *err)
-    LEAT_MUST_CHECK;
+int leat_secret_credential(const char *name, char *ret_secret, size_t max,
+                           struct leat_err *err) LEAT_MUST_CHECK;
 
 /* Overwrites in a way that no compiler removes. */
 void leat_secret_wipe(char *secret, size_t len);

@@ -2,9 +2,9 @@
  * A typed value of one column, the common form of every source.
  *
  * A value is present, SQL NULL, or *absent* (I8): absent means that the source did not send it
- * (unchanged TOAST, MINIMAL row image, key-only old row); it is never shown as NULL and never invented.
- * What a source can express comes back unchanged: decimals are text, ±infinity and NaN are kept, and
- * a type that nobody mapped is LEAT_OTHER with the source's text.
+ * (unchanged TOAST, MINIMAL row image, key-only old row); it is never shown as NULL and never
+ * invented. What a source can express comes back unchanged: decimals are text, ±infinity and NaN
+ * are kept, and a type that nobody mapped is LEAT_OTHER with the source's text.
  *
  * Ownership: `text` views memory that the producer names (receive buffer, block, arena).
  * Units:     dates are days, times microseconds, both since 1970-01-01 UTC. INT64_MAX and INT64_MIN
@@ -22,17 +22,18 @@
 enum leat_kind {
     LEAT_ABSENT = 0,
     LEAT_NULL = 1,
-    LEAT_BOOL = 2,         /* integer: 0 or 1 */
-    LEAT_INT64 = 3,        /* integer */
-    LEAT_UINT64 = 4,       /* natural */
-    LEAT_FLOAT32 = 5,      /* real, exactly representable as a float */
-    LEAT_FLOAT64 = 6,      /* real */
-    LEAT_DECIMAL = 7,      /* text: [-]digits[.digits], "NaN", "Infinity", "-Infinity" */
-    LEAT_STRING = 8,       /* text: UTF-8, unless the source's encoding is none */
-    LEAT_BYTES = 9,        /* text: raw bytes */
-    LEAT_JSON = 10,        /* text: a JSON document as the source gave it */
-    LEAT_DATE = 11,        /* integer: days */
-    LEAT_TIME = 12,        /* integer: microseconds of the day, 24:00:00 is legal, MySQL's may be negative */
+    LEAT_BOOL = 2,    /* integer: 0 or 1 */
+    LEAT_INT64 = 3,   /* integer */
+    LEAT_UINT64 = 4,  /* natural */
+    LEAT_FLOAT32 = 5, /* real, exactly representable as a float */
+    LEAT_FLOAT64 = 6, /* real */
+    LEAT_DECIMAL = 7, /* text: [-]digits[.digits], "NaN", "Infinity", "-Infinity" */
+    LEAT_STRING = 8,  /* text: UTF-8, unless the source's encoding is none */
+    LEAT_BYTES = 9,   /* text: raw bytes */
+    LEAT_JSON = 10,   /* text: a JSON document as the source gave it */
+    LEAT_DATE = 11,   /* integer: days */
+    LEAT_TIME =
+        12, /* integer: microseconds of the day, 24:00:00 is legal, MySQL's may be negative */
     LEAT_TIMESTAMP = 13,   /* integer: microseconds, no zone */
     LEAT_TIMESTAMPTZ = 14, /* integer: microseconds UTC */
     LEAT_INTERVAL = 15,    /* span; the three parts keep their own signs */
@@ -40,7 +41,7 @@ enum leat_kind {
     LEAT_BITS = 17,        /* text: one '0' or '1' byte a bit */
     LEAT_ARRAY = 18,       /* text: an encoded array, see below */
     LEAT_OTHER = 19,       /* text: the source's text, verbatim */
-    LEAT_TIMETZ = 20,      /* span: us of the day, zone in `days` as seconds east of UTC, months 0 */
+    LEAT_TIMETZ = 20, /* span: us of the day, zone in `days` as seconds east of UTC, months 0 */
     LEAT_KIND_COUNT
 };
 
@@ -61,7 +62,7 @@ struct leat_value {
     };
 };
 
-#define LEAT_INFINITY_US INT64_MAX
+#define LEAT_INFINITY_US       INT64_MAX
 #define LEAT_MINUS_INFINITY_US INT64_MIN
 
 /* "int64", "timestamptz" …; "?" for a number out of range. */
@@ -76,9 +77,9 @@ bool leat_value_equal(const struct leat_value *a, const struct leat_value *b);
 /* --- the stored form of a value ---------------------------------------------------------------
  *
  *     kind u8, then by kind: nothing (absent, null) | u8 (bool) | zigzag varint (int64, date, time,
- *     timestamps) | varint (uint64) | 4 bytes (float32) | 8 bytes (float64) | varint length and bytes
- *     (text kinds) | zigzag us, zigzag days, zigzag months (interval, timetz)
- *     Integers little-endian.
+ *     timestamps) | varint (uint64) | 4 bytes (float32) | 8 bytes (float64) | varint length and
+ * bytes (text kinds) | zigzag us, zigzag days, zigzag months (interval, timetz) Integers
+ * little-endian.
  */
 
 /* An upper bound of what leat_value_write() takes for this value. */
@@ -90,14 +91,15 @@ static inline size_t leat_value_bytes_max(const struct leat_value *v)
 /* Trusts that leat_value_bytes_max() bytes were reserved. */
 void leat_value_write(struct leat_buf *buf, const struct leat_value *v);
 
-/* Reads one value; `text` views the reader's bytes. On a short or unknown value r->bad is set and the
- * value is absent. */
+/* Reads one value; `text` views the reader's bytes. On a short or unknown value r->bad is set and
+ * the value is absent. */
 void leat_value_read(struct leat_reader *r, struct leat_value *ret_value);
 
 /* --- arrays -----------------------------------------------------------------------------------
  *
  *     dimensions u8 (0: the empty array), then per dimension: varint length, zigzag lower bound;
- *     then the elements in row-major order, each a stored value (LEAT_NULL allowed, no arrays inside).
+ *     then the elements in row-major order, each a stored value (LEAT_NULL allowed, no arrays
+ * inside).
  */
 struct leat_array {
     unsigned dimensions;
@@ -111,7 +113,8 @@ struct leat_array {
 void leat_array_begin(struct leat_buf *buf, const struct leat_array *shape);
 void leat_array_append(struct leat_buf *buf, const struct leat_value *element);
 
-/* Opens an encoded array; false if it is malformed. Then leat_value_read(&ret->elements) `count` times. */
+/* Opens an encoded array; false if it is malformed. Then leat_value_read(&ret->elements) `count`
+ * times. */
 bool leat_array_open(struct leat_slice encoded, struct leat_array *ret_array) LEAT_MUST_CHECK;
 
 #endif

@@ -48,14 +48,17 @@ void leat_arena_release(struct leat_arena *arena)
 
 void *leat_arena_alloc(struct leat_arena *arena, size_t len)
 {
-    if (len > arena->max)
+    if (len > arena->max || arena->used > arena->max)
         return NULL;
     size_t need = (len + ARENA_ALIGN - 1) & ~(size_t)(ARENA_ALIGN - 1);
     struct leat_arena_chunk *chunk = arena->chunks;
     if (!chunk || chunk->capacity - chunk->len < need) {
-        size_t capacity = need > ARENA_CHUNK_BYTES ? need : ARENA_CHUNK_BYTES;
-        if (arena->used > arena->max || need > arena->max - arena->used)
+        size_t left = arena->max - arena->used;
+        size_t capacity = left < ARENA_CHUNK_BYTES ? left : ARENA_CHUNK_BYTES;
+        if (need < len || need > left)
             return NULL;
+        if (capacity < need)
+            capacity = need;
         chunk = malloc(sizeof *chunk + capacity);
         if (!chunk)
             return NULL;

@@ -22,7 +22,7 @@ bool leat_buf_grow(struct leat_buf *buf, size_t more)
     if (buf->len > buf->max || more > buf->max - buf->len)
         return false;
     size_t need = buf->len + more;
-    size_t capacity = buf->capacity ? buf->capacity : BUF_FIRST_BYTES;
+    size_t capacity = buf->capacity > BUF_FIRST_BYTES ? buf->capacity : BUF_FIRST_BYTES;
     while (capacity < need)
         capacity += capacity / 2;
     if (capacity > buf->max)
@@ -39,8 +39,10 @@ void leat_buf_shrink(struct leat_buf *buf, size_t keep)
 {
     if (buf->capacity <= keep || buf->len > keep)
         return;
-    uint8_t *data = realloc(buf->data, keep);
-    if (data) {
+    uint8_t *data = keep ? realloc(buf->data, keep) : NULL;
+    if (!keep)
+        free(buf->data);
+    if (data || !keep) {
         buf->data = data;
         buf->capacity = keep;
     }

@@ -1,4 +1,5 @@
-/* The environment is parsed at the first hit; a place that it does not name costs one string compare. */
+/* The environment is parsed at the first hit; a place that it does not name costs one string
+ * compare. */
 #include <leat/failpoint.h>
 
 #ifdef LEAT_FAILPOINTS

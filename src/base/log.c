@@ -1,7 +1,7 @@
 /*
- * Lines are built in a buffer on the stack and written with one write(2). A line that does not fit is
- * cut, never split. Folding keeps the hash of the last few lines in a small table: a line seen again
- * within a minute is only counted, and the count is told with its next appearance.
+ * Lines are built in a buffer on the stack and written with one write(2). A line that does not fit
+ * is cut, never split. Folding keeps the hash of the last few lines in a small table: a line seen
+ * again within a minute is only counted, and the count is told with its next appearance.
  */
 #include <leat/log.h>
 
@@ -71,7 +71,8 @@ static void line_format(struct line *l, const char *format, ...)
 }
 
 /* JSON string escapes, which also serve key="value" lines: no control byte, quote or DEL survives.
- * Bytes above 0x7f pass, except C1 controls and the bidirectional marks that could reorder a line. */
+ * Bytes above 0x7f pass, except C1 controls and the bidirectional marks that could reorder a line.
+ */
 static void line_quoted(struct line *l, struct leat_slice s)
 {
     line_char(l, '"');

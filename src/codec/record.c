@@ -1,6 +1,6 @@
 /*
- * Writing is on the hot path: one reservation per frame, then straight stores. The frame's head is a fixed
- * four bytes that are filled in last, so nothing is measured twice or moved.
+ * Writing is on the hot path: one reservation per frame, then straight stores. The frame's head is
+ * a fixed four bytes that are filled in last, so nothing is measured twice or moved.
  *
  * Reading trusts nothing: frames are cut out first and must be consumed exactly.
  */
@@ -246,8 +246,8 @@ static int take_value(const struct leat_record_lookup *lookup, struct leat_reade
     return LEAT_OK;
 }
 
-static int take_row(struct leat_record_reader *reader, struct leat_reader *r, struct leat_row *ret_row,
-                    struct leat_err *err)
+static int take_row(struct leat_record_reader *reader, struct leat_reader *r,
+                    struct leat_row *ret_row, struct leat_err *err)
 {
     uint64_t count = leat_reader_varint(r);
     if (r->bad || count > LEAT_COLUMNS_MAX)
@@ -278,7 +278,8 @@ static uint32_t take_attrs(struct leat_reader *r, struct leat_value *attrs)
     return count;
 }
 
-static int read_transaction(struct leat_record_reader *reader, struct leat_reader r, struct leat_err *err)
+static int read_transaction(struct leat_record_reader *reader, struct leat_reader r,
+                            struct leat_err *err)
 {
     struct leat_transaction t = {.attr_count = 0};
     uint64_t origin = leat_reader_varint(&r);
@@ -353,10 +354,12 @@ static int read_event(struct leat_record_reader *reader, struct leat_reader r,
     uint64_t relation = leat_reader_varint(&r);
     e.attr_count = take_attrs(&r, e.attrs);
     e.transaction = reader->in_transaction ? &reader->transaction : NULL;
-    e.event_time_us = flags & FLAG_TIMES ? leat_reader_zigzag(&r) : reader->transaction.commit_time_us;
+    e.event_time_us =
+        flags & FLAG_TIMES ? leat_reader_zigzag(&r) : reader->transaction.commit_time_us;
     e.valid_time_us = flags & FLAG_TIMES ? leat_reader_zigzag(&r) : e.event_time_us;
     flags_to_event(flags, &e);
-    if (r.bad || e.op == 0 || e.op >= LEAT_OP_COUNT || ordinal > UINT32_MAX || relation > UINT32_MAX)
+    if (r.bad || e.op == 0 || e.op >= LEAT_OP_COUNT || ordinal > UINT32_MAX ||
+        relation > UINT32_MAX)
         return leat_fail(err, LEAT_EDATA, "stored record: malformed event frame");
     e.ordinal = (uint32_t)ordinal;
     int status = LEAT_OK;

@@ -159,7 +159,8 @@ static int child_run(struct verdict *v, enum verify_what what, uint64_t from, st
     pid_t child = fork();
     if (child == 0) {
         close(ends[0]);
-        signal(SIGINT, SIG_DFL);
+        signal(SIGBUS, SIG_DFL); /* a sanitizer's handler would make an exit of the death */
+        signal(SIGSEGV, SIG_DFL);
         verify_run(v->path, v->page);
         _exit(EXIT_SUCCESS);
     }

@@ -1,4 +1,5 @@
-/* The stored forms of schemas and origins: small, written once per change, so clarity before speed. */
+/* The stored forms of schemas and origins: small, written once per change, so clarity before speed.
+ */
 #include <leat/schema.h>
 
 enum { SCHEMA_TAG = 'S', ORIGIN_TAG = 'O', FORMAT_VERSION = 1 };
@@ -60,13 +61,14 @@ static void take_column(struct leat_reader *r, struct leat_column *c)
     c->scale = take_int32(r);
 }
 
-int leat_schema_read(struct leat_slice bytes, struct leat_arena *arena, struct leat_schema *ret_schema,
-                     struct leat_err *err)
+int leat_schema_read(struct leat_slice bytes, struct leat_arena *arena,
+                     struct leat_schema *ret_schema, struct leat_err *err)
 {
     struct leat_reader r = leat_reader_of(bytes);
     struct leat_schema s = {.ref = 0};
     if (take(&r, 255) != SCHEMA_TAG || take(&r, 255) != FORMAT_VERSION)
-        return leat_fail(err, LEAT_EDATA, "stored schema: not a schema of format %d", FORMAT_VERSION);
+        return leat_fail(err, LEAT_EDATA, "stored schema: not a schema of format %d",
+                         FORMAT_VERSION);
     s.relation = leat_reader_varint(&r);
     s.database = leat_reader_counted(&r);
     s.schema = leat_reader_counted(&r);
@@ -74,11 +76,13 @@ int leat_schema_read(struct leat_slice bytes, struct leat_arena *arena, struct l
     s.column_count = (uint32_t)take(&r, LEAT_COLUMNS_MAX);
     s.columns = leat_arena_zeroed(arena, s.column_count ? s.column_count : 1, sizeof *s.columns);
     if (!s.columns)
-        return leat_fail(err, LEAT_ELIMIT, "stored schema: no memory for %u columns", s.column_count);
+        return leat_fail(err, LEAT_ELIMIT, "stored schema: no memory for %u columns",
+                         s.column_count);
     for (uint32_t i = 0; i < s.column_count && !r.bad; i++)
         take_column(&r, &s.columns[i]);
     if (!leat_reader_done(&r))
-        return leat_fail(err, LEAT_EDATA, "stored schema: %s", r.bad ? "cut short" : "bytes left over");
+        return leat_fail(err, LEAT_EDATA, "stored schema: %s",
+                         r.bad ? "cut short" : "bytes left over");
     *ret_schema = s;
     return LEAT_OK;
 }
@@ -104,7 +108,8 @@ int leat_origin_read(struct leat_slice bytes, struct leat_origin *ret_origin, st
     struct leat_reader r = leat_reader_of(bytes);
     struct leat_origin o = {.ref = 0};
     if (take(&r, 255) != ORIGIN_TAG || take(&r, 255) != FORMAT_VERSION)
-        return leat_fail(err, LEAT_EDATA, "stored origin: not an origin of format %d", FORMAT_VERSION);
+        return leat_fail(err, LEAT_EDATA, "stored origin: not an origin of format %d",
+                         FORMAT_VERSION);
     o.connector = leat_reader_counted(&r);
     o.lineage = leat_reader_counted(&r);
     o.database = leat_reader_counted(&r);
@@ -116,7 +121,8 @@ int leat_origin_read(struct leat_slice bytes, struct leat_origin *ret_origin, st
         o.attrs[i].use = (uint8_t)take(&r, LEAT_ATTR_FIELD | LEAT_ATTR_SEQUENCE);
     }
     if (!leat_reader_done(&r))
-        return leat_fail(err, LEAT_EDATA, "stored origin: %s", r.bad ? "cut short" : "bytes left over");
+        return leat_fail(err, LEAT_EDATA, "stored origin: %s",
+                         r.bad ? "cut short" : "bytes left over");
     *ret_origin = o;
     return LEAT_OK;
 }

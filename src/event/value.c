@@ -1,22 +1,32 @@
 /*
- * The stored form of a value and of an array, as include/leat/value.h lays them out. Writing trusts the
- * caller's reservation; reading trusts nothing.
+ * The stored form of a value and of an array, as include/leat/value.h lays them out. Writing trusts
+ * the caller's reservation; reading trusts nothing.
  */
 #include <leat/value.h>
 
 #include <leat/limits.h>
 
 static const char *const KIND_NAMES[LEAT_KIND_COUNT] = {
-    [LEAT_ABSENT] = "absent",       [LEAT_NULL] = "null",
-    [LEAT_BOOL] = "bool",           [LEAT_INT64] = "int64",
-    [LEAT_UINT64] = "uint64",       [LEAT_FLOAT32] = "float32",
-    [LEAT_FLOAT64] = "float64",     [LEAT_DECIMAL] = "decimal",
-    [LEAT_STRING] = "string",       [LEAT_BYTES] = "bytes",
-    [LEAT_JSON] = "json",           [LEAT_DATE] = "date",
-    [LEAT_TIME] = "time",           [LEAT_TIMESTAMP] = "timestamp",
-    [LEAT_TIMESTAMPTZ] = "timestamptz", [LEAT_INTERVAL] = "interval",
-    [LEAT_UUID] = "uuid",           [LEAT_BITS] = "bits",
-    [LEAT_ARRAY] = "array",         [LEAT_OTHER] = "other",
+    [LEAT_ABSENT] = "absent",
+    [LEAT_NULL] = "null",
+    [LEAT_BOOL] = "bool",
+    [LEAT_INT64] = "int64",
+    [LEAT_UINT64] = "uint64",
+    [LEAT_FLOAT32] = "float32",
+    [LEAT_FLOAT64] = "float64",
+    [LEAT_DECIMAL] = "decimal",
+    [LEAT_STRING] = "string",
+    [LEAT_BYTES] = "bytes",
+    [LEAT_JSON] = "json",
+    [LEAT_DATE] = "date",
+    [LEAT_TIME] = "time",
+    [LEAT_TIMESTAMP] = "timestamp",
+    [LEAT_TIMESTAMPTZ] = "timestamptz",
+    [LEAT_INTERVAL] = "interval",
+    [LEAT_UUID] = "uuid",
+    [LEAT_BITS] = "bits",
+    [LEAT_ARRAY] = "array",
+    [LEAT_OTHER] = "other",
     [LEAT_TIMETZ] = "timetz",
 };
 
@@ -221,7 +231,8 @@ bool leat_array_open(struct leat_slice encoded, struct leat_array *ret_array)
     for (unsigned i = 0; i < a.dimensions; i++) {
         uint64_t length = leat_reader_varint(r);
         a.lower_bounds[i] = read_zigzag32(r);
-        /* every element takes a byte at least, so a forged count cannot exceed the bytes there are */
+        /* every element takes a byte at least, so a forged count cannot exceed the bytes there are
+         */
         if (r->bad || length > UINT32_MAX || __builtin_mul_overflow(a.count, length, &a.count) ||
             a.count > encoded.len)
             return false;

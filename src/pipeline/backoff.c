@@ -23,7 +23,8 @@ int64_t leat_backoff_next_ms(struct leat_backoff *b)
         ceiling = b->max_ms;
     b->attempts++;
     int64_t spread = ceiling - b->base_ms;
-    return b->base_ms + (spread > 0 ? (int64_t)(random_next(&b->random) % (uint64_t)(spread + 1)) : 0);
+    return b->base_ms +
+           (spread > 0 ? (int64_t)(random_next(&b->random) % (uint64_t)(spread + 1)) : 0);
 }
 
 void leat_backoff_reset(struct leat_backoff *b)

@@ -1,6 +1,7 @@
 /*
- * Exponential backoff with full jitter: the n-th delay is drawn from [base, base * 2^n], never past `max`.
- * Jitter keeps many daemons from returning at the same moment to a server that has just come back.
+ * Exponential backoff with full jitter: the n-th delay is drawn from [base, base * 2^n], never past
+ * `max`. Jitter keeps many daemons from returning at the same moment to a server that has just come
+ * back.
  *
  * Threads: one owner.
  */
@@ -16,7 +17,8 @@ struct leat_backoff {
     uint64_t random;   /* state of the generator; any seed but 0 */
 };
 
-void leat_backoff_init(struct leat_backoff *backoff, int64_t base_ms, int64_t max_ms, uint64_t seed);
+void leat_backoff_init(struct leat_backoff *backoff, int64_t base_ms, int64_t max_ms,
+                       uint64_t seed);
 
 /* Counts a failure and gives the delay before the next try. */
 int64_t leat_backoff_next_ms(struct leat_backoff *backoff);

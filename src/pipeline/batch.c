@@ -1,13 +1,14 @@
 /*
- * Events go into the open block as frames. The block's first frame is the transaction that is open, so that
- * every block can be read alone; `transaction_written` says whether the open block has it yet.
+ * Events go into the open block as frames. The block's first frame is the transaction that is open,
+ * so that every block can be read alone; `transaction_written` says whether the open block has it
+ * yet.
  *
- * Schemas and origins are numbered here. A registry of content hashes knows those that the store holds and
- * those on their way; what was defined but never taken is forgotten by discard, because it will not be
- * stored.
+ * Schemas and origins are numbered here. A registry of content hashes knows those that the store
+ * holds and those on their way; what was defined but never taken is forgotten by discard, because
+ * it will not be stored.
  *
- * A value that is too long for a record is cut into parts first, in as many takes as it needs: add gives
- * LEAT_AGAIN between them, and `long_*` remember how far it came.
+ * A value that is too long for a record is cut into parts first, in as many takes as it needs: add
+ * gives LEAT_AGAIN between them, and `long_*` remember how far it came.
  */
 #include "pipeline/batch.h"
 
@@ -55,9 +56,9 @@ struct leat_batch {
 
     struct leat_external *long_refs; /* of the event that is being added */
     uint32_t long_done;
-    size_t long_offset; /* bytes of the value after them that are in parts */
-    uint64_t part_set;  /* set that the next long value uses */
-    uint64_t part_next; /* sets below are referred to by events that were added */
+    size_t long_offset;  /* bytes of the value after them that are in parts */
+    uint64_t part_set;   /* set that the next long value uses */
+    uint64_t part_next;  /* sets below are referred to by events that were added */
     uint64_t part_taken; /* part_next when the batch was last taken */
 };
 
@@ -80,7 +81,8 @@ static bool list_grow(void **list, size_t count, size_t *capacity, size_t size)
     return true;
 }
 
-/* --- what is handed to the committer ----------------------------------------------------------- */
+/* --- what is handed to the committer -----------------------------------------------------------
+ */
 
 void leat_commit_free(struct leat_commit *c)
 {
@@ -100,10 +102,12 @@ void leat_commit_free(struct leat_commit *c)
     free(c);
 }
 
-/* --- life cycle -------------------------------------------------------------------------------- */
+/* --- life cycle --------------------------------------------------------------------------------
+ */
 
-int leat_batch_new(const struct leat_batch_settings *settings, const struct leat_store_source *known,
-                   struct leat_batch **ret_batch, struct leat_err *err)
+int leat_batch_new(const struct leat_batch_settings *settings,
+                   const struct leat_store_source *known, struct leat_batch **ret_batch,
+                   struct leat_err *err)
 {
     struct leat_batch *b = calloc(1, sizeof *b);
     if (!b)
@@ -142,7 +146,8 @@ void leat_batch_free(struct leat_batch *b)
     free(b);
 }
 
-/* --- schemas ----------------------------------------------------------------------------------- */
+/* --- schemas -----------------------------------------------------------------------------------
+ */
 
 static void slots_insert(struct leat_batch *b, size_t index)
 {
@@ -186,7 +191,8 @@ static bool known_add(struct leat_batch *b, uint64_t hash, uint32_t ref)
     return true;
 }
 
-int leat_batch_learn(struct leat_batch *b, uint32_t ref, struct leat_slice bytes, struct leat_err *err)
+int leat_batch_learn(struct leat_batch *b, uint32_t ref, struct leat_slice bytes,
+                     struct leat_err *err)
 {
     if (!known_add(b, leat_hash(bytes), ref))
         return no_memory(err, "known schemas");
@@ -194,9 +200,10 @@ int leat_batch_learn(struct leat_batch *b, uint32_t ref, struct leat_slice bytes
     return LEAT_OK;
 }
 
-/* Gives the content a number, and queues it to be stored when it is new. Takes over buf's memory. */
-static int schema_define(struct leat_batch *b, struct leat_buf *buf, uint32_t *ret_ref, bool *ret_new,
-                         struct leat_err *err)
+/* Gives the content a number, and queues it to be stored when it is new. Takes over buf's memory.
+ */
+static int schema_define(struct leat_batch *b, struct leat_buf *buf, uint32_t *ret_ref,
+                         bool *ret_new, struct leat_err *err)
 {
     uint64_t hash = leat_hash(leat_buf_slice(buf));
     uint32_t ref = known_find(b, hash);
@@ -243,7 +250,8 @@ int leat_batch_origin(struct leat_batch *b, struct leat_origin *origin, struct l
     return schema_define(b, &buf, &origin->ref, &is_new, err);
 }
 
-/* --- blocks ------------------------------------------------------------------------------------ */
+/* --- blocks ------------------------------------------------------------------------------------
+ */
 
 static int block_seal(struct leat_batch *b, struct leat_err *err)
 {
@@ -278,7 +286,8 @@ static int block_seal(struct leat_batch *b, struct leat_err *err)
 
 bool leat_batch_full(const struct leat_batch *b)
 {
-    return b->commit->raw_bytes + b->raw.len >= LEAT_BATCH_BYTES || b->commit->bytes >= LEAT_BATCH_BYTES;
+    return b->commit->raw_bytes + b->raw.len >= LEAT_BATCH_BYTES ||
+           b->commit->bytes >= LEAT_BATCH_BYTES;
 }
 
 size_t leat_batch_bytes(const struct leat_batch *b)
@@ -292,7 +301,8 @@ bool leat_batch_pending(const struct leat_batch *b)
     return b->raw_count || w->block_count || w->part_count || w->schema_count || b->token_moved;
 }
 
-/* --- transactions ------------------------------------------------------------------------------ */
+/* --- transactions ------------------------------------------------------------------------------
+ */
 
 int leat_batch_begin(struct leat_batch *b, const struct leat_transaction *t, struct leat_err *err)
 {
@@ -324,7 +334,8 @@ int leat_batch_commit(struct leat_batch *b, uint64_t total, struct leat_err *err
     return LEAT_OK;
 }
 
-/* --- events ------------------------------------------------------------------------------------ */
+/* --- events ------------------------------------------------------------------------------------
+ */
 
 /* Puts the rest of one long value into parts. LEAT_AGAIN when the batch has enough of them. */
 static int long_value_put(struct leat_batch *b, struct leat_slice value, struct leat_err *err)
@@ -343,8 +354,8 @@ static int long_value_put(struct leat_batch *b, struct leat_slice value, struct 
             return no_memory(err, "parts");
         struct leat_block *part = &c->parts_owned[c->write.part_count];
         uint32_t index = (uint32_t)(b->long_offset / LEAT_PART_BYTES);
-        int status = leat_part_seal(b->compressor, leat_slice_of(value.ptr + b->long_offset, len), index,
-                                    part, err);
+        int status = leat_part_seal(b->compressor, leat_slice_of(value.ptr + b->long_offset, len),
+                                    index, part, err);
         if (status)
             return status;
         ((struct leat_store_part *)c->write.parts)[c->write.part_count++] =
@@ -371,17 +382,19 @@ static int long_values_put(struct leat_batch *b, const struct leat_event *e, siz
 }
 
 /* What the frame takes at most when its long values lie outside. */
-static size_t frame_bound(const struct leat_event *e, size_t bytes, size_t inline_max, uint32_t long_count)
+static size_t frame_bound(const struct leat_event *e, size_t bytes, size_t inline_max,
+                          uint32_t long_count)
 {
     for (uint32_t i = 0; i < long_count; i++)
         bytes -= leat_record_long_value(e, inline_max, i).len;
     return bytes;
 }
 
-static int frame_put(struct leat_batch *b, const struct leat_event *e, size_t bytes, size_t inline_max,
-                     struct leat_err *err)
+static int frame_put(struct leat_batch *b, const struct leat_event *e, size_t bytes,
+                     size_t inline_max, struct leat_err *err)
 {
-    size_t head = b->transaction.id.len + 1024; /* the transaction frame; its attributes are short */
+    size_t head =
+        b->transaction.id.len + 1024; /* the transaction frame; its attributes are short */
     if (b->raw_count && b->raw.len + head + bytes > LEAT_BLOCK_RAW_BYTES) {
         int status = block_seal(b, err);
         if (status)
@@ -393,7 +406,8 @@ static int frame_put(struct leat_batch *b, const struct leat_event *e, size_t by
         b->transaction_written = true;
     }
     if (!leat_record_put_event(&b->raw, e, bytes, inline_max, b->long_refs))
-        return leat_fail(err, LEAT_ELIMIT, "an event of %zu bytes does not fit into a block", bytes);
+        return leat_fail(err, LEAT_ELIMIT, "an event of %zu bytes does not fit into a block",
+                         bytes);
     return LEAT_OK;
 }
 
@@ -431,7 +445,8 @@ int leat_batch_add(struct leat_batch *b, const struct leat_event *event, struct 
     return LEAT_OK;
 }
 
-/* --- handing over ------------------------------------------------------------------------------- */
+/* --- handing over -------------------------------------------------------------------------------
+ */
 
 int leat_batch_position(struct leat_batch *b, struct leat_slice token, struct leat_err *err)
 {

@@ -1,14 +1,15 @@
 /*
- * The engine's side of a batch (the source's side is <leat/batch.h>): one long-lived encoder per source.
+ * The engine's side of a batch (the source's side is <leat/batch.h>): one long-lived encoder per
+ * source.
  *
  *     new ─▶ [ add … position ─▶ take ─▶ committer ] … ─▶ free
  *                 connection lost: discard, and start again at the durable token
  *
- * The raw frames of the open block are compressed and hashed when the block is full or the batch is taken,
- * all in the source's thread. What was taken belongs to the committer.
+ * The raw frames of the open block are compressed and hashed when the block is full or the batch is
+ * taken, all in the source's thread. What was taken belongs to the committer.
  *
- * Bounds:  an open block of LEAT_BLOCK_RAW_MAX, sealed bytes of LEAT_BATCH_BYTES and one block more.
- * Threads: the source's thread only.
+ * Bounds:  an open block of LEAT_BLOCK_RAW_MAX, sealed bytes of LEAT_BATCH_BYTES and one block
+ * more. Threads: the source's thread only.
  */
 #ifndef PIPELINE_BATCH_H
 #define PIPELINE_BATCH_H
@@ -19,15 +20,15 @@
 
 /* What is handed to the committer; freed with leat_commit_free(). */
 struct leat_commit {
-    struct leat_commit *next;    /* the committer's queue */
-    struct leat_port *port;      /* whose it is */
+    struct leat_commit *next; /* the committer's queue */
+    struct leat_port *port;   /* whose it is */
     struct leat_store_write write;
     struct leat_block *parts_owned; /* memory behind write.parts */
     size_t block_capacity, part_capacity, schema_capacity;
-    size_t bytes;                /* of blocks and parts, as stored */
-    size_t raw_bytes;            /* before compression */
+    size_t bytes;     /* of blocks and parts, as stored */
+    size_t raw_bytes; /* before compression */
     uint64_t events;
-    int64_t newest_event_us;     /* 0: no events */
+    int64_t newest_event_us; /* 0: no events */
 };
 
 void leat_commit_free(struct leat_commit *commit); /* accepts NULL */
@@ -38,8 +39,9 @@ struct leat_batch_settings {
 };
 
 /* `known` is the source as the store has it; schemas are taught with leat_batch_learn(). */
-int leat_batch_new(const struct leat_batch_settings *settings, const struct leat_store_source *known,
-                   struct leat_batch **ret_batch, struct leat_err *err) LEAT_MUST_CHECK;
+int leat_batch_new(const struct leat_batch_settings *settings,
+                   const struct leat_store_source *known, struct leat_batch **ret_batch,
+                   struct leat_err *err) LEAT_MUST_CHECK;
 void leat_batch_free(struct leat_batch *batch); /* accepts NULL */
 
 /* A schema or origin that the store already holds. */
@@ -53,8 +55,8 @@ bool leat_batch_pending(const struct leat_batch *batch);
 size_t leat_batch_bytes(const struct leat_batch *batch);
 
 /* Seals the open block and gives everything away; the batch is empty and goes on. */
-int leat_batch_take(struct leat_batch *batch, struct leat_commit **ret_commit, struct leat_err *err)
-    LEAT_MUST_CHECK;
+int leat_batch_take(struct leat_batch *batch, struct leat_commit **ret_commit,
+                    struct leat_err *err) LEAT_MUST_CHECK;
 
 /* Forgets what was not taken, and the open transaction: the source will send it again. */
 void leat_batch_discard(struct leat_batch *batch);

@@ -36,7 +36,8 @@ struct leat_committer {
     struct leat_err reason; /* when state is not LEAT_OK */
 };
 
-/* --- ports ------------------------------------------------------------------------------------- */
+/* --- ports -------------------------------------------------------------------------------------
+ */
 
 int leat_port_new(struct leat_committer *committer, struct leat_slice token, int wake_fd,
                   struct leat_port **ret_port, struct leat_err *err)
@@ -118,7 +119,8 @@ static void port_done(struct leat_commit *commit)
     (void)written; /* a full eventfd is readable, and that is all it is for */
 }
 
-/* --- the thread -------------------------------------------------------------------------------- */
+/* --- the thread --------------------------------------------------------------------------------
+ */
 
 static void wait_ms(struct leat_committer *c, int64_t ms)
 {
@@ -137,7 +139,8 @@ static void wait_ms(struct leat_committer *c, int64_t ms)
 static size_t group_take(struct leat_committer *c, struct leat_commit **group)
 {
     size_t count = 0, bytes = 0;
-    while (c->first && count < GROUP_MAX && (count == 0 || bytes + c->first->bytes <= LEAT_COMMIT_BYTES)) {
+    while (c->first && count < GROUP_MAX &&
+           (count == 0 || bytes + c->first->bytes <= LEAT_COMMIT_BYTES)) {
         struct leat_commit *commit = c->first;
         c->first = commit->next;
         if (!c->first)
@@ -175,7 +178,8 @@ static bool full_wait(struct leat_committer *c, const struct leat_err *err)
     return go_on;
 }
 
-static void count_group(struct leat_committer *c, struct leat_commit **group, size_t count, int64_t us)
+static void count_group(struct leat_committer *c, struct leat_commit **group, size_t count,
+                        int64_t us)
 {
     struct leat_committer_stats *s = &c->stats;
     s->commits++;
@@ -256,7 +260,8 @@ static void *committer_run(void *arg)
     }
 }
 
-/* --- life cycle -------------------------------------------------------------------------------- */
+/* --- life cycle --------------------------------------------------------------------------------
+ */
 
 int leat_committer_new(struct leat_store *store, struct leat_committer **ret_committer,
                        struct leat_err *err)

@@ -21,7 +21,8 @@ enum {
     STOPPED_RECHECK_MS = 30 * 1000, /* an operator's mend is noticed without a restart */
     POLL_MS = 1000,
     STEADY_MS = 10 * 1000, /* a session this long was a success: back-off starts small again */
-    HAND_OVER_MS = 2,      /* a busy source hands over this often at most: commits cost CPU, not only time */
+    HAND_OVER_MS =
+        2, /* a busy source hands over this often at most: commits cost CPU, not only time */
     HAND_OVER_BYTES = 256 << 10, /* … unless so much is waiting */
     ERROR_CLASSES = 8,
 };
@@ -88,7 +89,8 @@ static void wake_wait(struct leat_source_runner *r, int64_t ms)
     wake_clear(r);
 }
 
-/* --- a session --------------------------------------------------------------------------------- */
+/* --- a session ---------------------------------------------------------------------------------
+ */
 
 static int hand_over(struct leat_source_runner *r, struct leat_err *err)
 {
@@ -101,8 +103,8 @@ static int hand_over(struct leat_source_runner *r, struct leat_err *err)
     return LEAT_OK;
 }
 
-/* When what is waiting should be handed over, as long as the committer is free and the batch not full. After a pause
- * that is at once. */
+/* When what is waiting should be handed over, as long as the committer is free and the batch not
+ * full. After a pause that is at once. */
 static int64_t hand_over_due_ms(const struct leat_source_runner *r)
 {
     return leat_batch_bytes(r->batch) >= HAND_OVER_BYTES ? 0 : r->handed_over_ms + HAND_OVER_MS;
@@ -143,7 +145,8 @@ static int session_step(struct leat_source_runner *r, struct leat_err *err)
     return LEAT_OK;
 }
 
-/* Waits until everything submitted is durable, because the next start begins at the durable token. */
+/* Waits until everything submitted is durable, because the next start begins at the durable token.
+ */
 static void settle(struct leat_source_runner *r, int64_t until_ms)
 {
     while (leat_port_outstanding(r->port)) {
@@ -154,7 +157,8 @@ static void settle(struct leat_source_runner *r, int64_t until_ms)
     }
 }
 
-/* The end of a healthy session: what was read is stored and confirmed before the connection closes. */
+/* The end of a healthy session: what was read is stored and confirmed before the connection closes.
+ */
 static void drain(struct leat_source_runner *r)
 {
     struct leat_err err;
@@ -162,7 +166,8 @@ static void drain(struct leat_source_runner *r)
         leat_log_err(LEAT_LOG_WARN, "source", r->settings.instance, "last batch dropped", &err);
     settle(r, leat_clock_monotonic_ms() + r->settings.drain_ms);
     if (confirm_durable(r, &err))
-        leat_log_err(LEAT_LOG_WARN, "source", r->settings.instance, "last confirmation failed", &err);
+        leat_log_err(LEAT_LOG_WARN, "source", r->settings.instance, "last confirmation failed",
+                     &err);
 }
 
 static int session(struct leat_source_runner *r, struct leat_err *err)
@@ -195,7 +200,8 @@ static int session(struct leat_source_runner *r, struct leat_err *err)
     return status;
 }
 
-/* --- the thread -------------------------------------------------------------------------------- */
+/* --- the thread --------------------------------------------------------------------------------
+ */
 
 static bool transient(int code)
 {
@@ -229,7 +235,8 @@ static void *runner_run(void *arg)
     return NULL;
 }
 
-/* --- life cycle -------------------------------------------------------------------------------- */
+/* --- life cycle --------------------------------------------------------------------------------
+ */
 
 static int learn(void *arg, uint32_t ref, struct leat_slice bytes, struct leat_err *err)
 {
@@ -256,9 +263,9 @@ static int runner_prepare(struct leat_source_runner *r, struct leat_store *store
     return status;
 }
 
-int leat_source_runner_new(const struct leat_source_runner_settings *settings, struct leat_store *store,
-                           struct leat_committer *committer, struct leat_source_runner **ret_runner,
-                           struct leat_err *err)
+int leat_source_runner_new(const struct leat_source_runner_settings *settings,
+                           struct leat_store *store, struct leat_committer *committer,
+                           struct leat_source_runner **ret_runner, struct leat_err *err)
 {
     struct leat_source_runner *r = calloc(1, sizeof *r);
     if (!r)

@@ -1,14 +1,15 @@
 /*
- * Runs one source instance in its own thread: open, start at the durable token, poll into the batch, hand
- * over, confirm what became durable; on failure close, back off, and begin again.
+ * Runs one source instance in its own thread: open, start at the durable token, poll into the
+ * batch, hand over, confirm what became durable; on failure close, back off, and begin again.
  *
  *      connecting ──▶ streaming ──▶ (error) ──▶ backoff ──▶ connecting
  *                        │                        ▲
  *                        └──▶ stopped (operator's error: looked at again every 30 s)
  *
- * A batch is handed over as soon as the committer is free; while it writes, the batch grows (group commit).
- * When the queue has no room the source is polled without a batch, which only keeps its session alive. So
- * the thread never waits for the disk, and a keepalive is never late (I2 and the walsender's timeout).
+ * A batch is handed over as soon as the committer is free; while it writes, the batch grows (group
+ * commit). When the queue has no room the source is polled without a batch, which only keeps its
+ * session alive. So the thread never waits for the disk, and a keepalive is never late (I2 and the
+ * walsender's timeout).
  *
  * Threads: new, start, stop, free from main; state and stats from any.
  */
@@ -32,28 +33,30 @@ enum leat_source_state {
 struct leat_source_runner;
 
 struct leat_source_runner_settings {
-    const char *instance;               /* lives as long as the runner */
+    const char *instance; /* lives as long as the runner */
     const struct leat_source_ops *ops;
-    void *ctx;                          /* ops->ctx_size bytes, options in place */
+    void *ctx; /* ops->ctx_size bytes, options in place */
     struct leat_batch_settings batch;
-    int64_t drain_ms;                   /* how long stop waits for what was read to become durable */
+    int64_t drain_ms; /* how long stop waits for what was read to become durable */
 };
 
 /* Registers the source in the store and learns its schemas: call before the committer starts. */
 int leat_source_runner_new(const struct leat_source_runner_settings *settings,
                            struct leat_store *store, struct leat_committer *committer,
-                           struct leat_source_runner **ret_runner, struct leat_err *err)
-    LEAT_MUST_CHECK;
+                           struct leat_source_runner **ret_runner,
+                           struct leat_err *err) LEAT_MUST_CHECK;
 
 /* Starts the thread. */
-int leat_source_runner_start(struct leat_source_runner *runner, struct leat_err *err) LEAT_MUST_CHECK;
+int leat_source_runner_start(struct leat_source_runner *runner,
+                             struct leat_err *err) LEAT_MUST_CHECK;
 
 /* Asks the thread to end; returns at once. */
 void leat_source_runner_stop(struct leat_source_runner *runner);
 
 /* Waits for the thread until `until_ms` (monotonic). False: it is still busy, do not free. */
 bool leat_source_runner_join(struct leat_source_runner *runner, int64_t until_ms);
-void leat_source_runner_free(struct leat_source_runner *runner); /* joined or never started; accepts NULL */
+void leat_source_runner_free(
+    struct leat_source_runner *runner); /* joined or never started; accepts NULL */
 
 const char *leat_source_runner_instance(const struct leat_source_runner *runner);
 struct leat_source_stats *leat_source_runner_stats(struct leat_source_runner *runner);
@@ -63,11 +66,13 @@ const char *leat_source_state_name(enum leat_source_state state);
 /* Errors by class since the start, indexed by -code (LEAT_ERETRY … LEAT_EBUG). */
 const _Atomic int64_t *leat_source_runner_errors(const struct leat_source_runner *runner);
 
-/* The last failure and since when the source is in its state (wall µs); text "" if there was none. */
+/* The last failure and since when the source is in its state (wall µs); text "" if there was none.
+ */
 void leat_source_runner_last_error(struct leat_source_runner *runner, struct leat_err *ret_err,
                                    int64_t *ret_since_us);
 
-/* True when the source has reached the log's end once since it connected, and what it read is durable. */
+/* True when the source has reached the log's end once since it connected, and what it read is
+ * durable. */
 bool leat_source_runner_ready(const struct leat_source_runner *runner);
 
 #endif

@@ -1,7 +1,7 @@
 /*
  * One block at a time: its frames are decoded as events are asked for. Decoded schemas are kept by
- * (source, number) in an arena that is thrown away as a whole when it has grown large, at a block's border,
- * where no event refers to it.
+ * (source, number) in an arena that is thrown away as a whole when it has grown large, at a block's
+ * border, where no event refers to it.
  */
 #include "pipeline/stream.h"
 
@@ -40,13 +40,15 @@ struct leat_stream {
     size_t long_count, long_capacity;
 };
 
-/* --- what records refer to ---------------------------------------------------------------------- */
+/* --- what records refer to ----------------------------------------------------------------------
+ */
 
 static struct cached *cache_slot(struct leat_stream *s, uint32_t ref)
 {
     uint32_t key[2] = {s->block.source_id, ref};
     size_t at = leat_hash(leat_slice_of(key, sizeof key)) & (SCHEMA_SLOTS - 1);
-    while (s->cache[at].ref && (s->cache[at].source_id != s->block.source_id || s->cache[at].ref != ref))
+    while (s->cache[at].ref &&
+           (s->cache[at].source_id != s->block.source_id || s->cache[at].ref != ref))
         at = (at + 1) & (SCHEMA_SLOTS - 1);
     return &s->cache[at];
 }
@@ -59,11 +61,14 @@ static void cache_clear(struct leat_stream *s)
 }
 
 /* Reads a definition's bytes into the arena. */
-static int fetch(struct leat_stream *s, uint32_t ref, struct leat_slice *ret_bytes, struct leat_err *err)
+static int fetch(struct leat_stream *s, uint32_t ref, struct leat_slice *ret_bytes,
+                 struct leat_err *err)
 {
     if (s->cached_count >= SCHEMA_SLOTS - 1)
-        return leat_fail(err, LEAT_ELIMIT, "a block refers to more than %d schemas", SCHEMA_SLOTS - 1);
-    return leat_store_reader_schema(s->reader, s->block.source_id, ref, &s->schemas, ret_bytes, err);
+        return leat_fail(err, LEAT_ELIMIT, "a block refers to more than %d schemas",
+                         SCHEMA_SLOTS - 1);
+    return leat_store_reader_schema(s->reader, s->block.source_id, ref, &s->schemas, ret_bytes,
+                                    err);
 }
 
 static int lookup_schema(void *arg, uint32_t ref, const struct leat_schema **ret_schema,
@@ -139,7 +144,8 @@ static void longs_release(struct leat_stream *s)
         leat_buf_release(&s->longs[--s->long_count]);
 }
 
-/* --- reading ----------------------------------------------------------------------------------- */
+/* --- reading -----------------------------------------------------------------------------------
+ */
 
 static int block_next(struct leat_stream *s, struct leat_err *err)
 {
@@ -164,7 +170,8 @@ static void peek_commit(struct leat_stream *s, struct leat_stream_event *e)
     e->transaction_total = e->last_of_transaction ? leat_reader_varint(&ahead) : 0;
 }
 
-static int event_next(struct leat_stream *s, struct leat_stream_event *ret_event, struct leat_err *err)
+static int event_next(struct leat_stream *s, struct leat_stream_event *ret_event,
+                      struct leat_err *err)
 {
     for (;;) {
         enum leat_frame frame;
@@ -189,7 +196,8 @@ static int event_next(struct leat_stream *s, struct leat_stream_event *ret_event
     }
 }
 
-int leat_stream_next(struct leat_stream *s, struct leat_stream_event *ret_event, struct leat_err *err)
+int leat_stream_next(struct leat_stream *s, struct leat_stream_event *ret_event,
+                     struct leat_err *err)
 {
     for (;;) {
         int status = s->in_block ? LEAT_OK : block_next(s, err);
@@ -215,7 +223,8 @@ int leat_stream_seek(struct leat_stream *s, uint64_t sequence, struct leat_err *
     return leat_store_reader_seek(s->reader, sequence, err);
 }
 
-/* --- life cycle -------------------------------------------------------------------------------- */
+/* --- life cycle --------------------------------------------------------------------------------
+ */
 
 int leat_stream_open(const char *path, struct leat_store *store, struct leat_stream **ret_stream,
                      struct leat_err *err)

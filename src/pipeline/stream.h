@@ -1,13 +1,14 @@
 /*
- * The stream as every consumer reads it: events in sequence order, decoded, with their schemas and the name
- * of their source. `leat tail`, `leat verify` and every emitter read by this one path.
+ * The stream as every consumer reads it: events in sequence order, decoded, with their schemas and
+ * the name of their source. `leat tail`, `leat verify` and every emitter read by this one path.
  *
  *     open ─▶ seek ─▶ next ─▶ next … (LEAT_EOF: nothing more yet, call again later) ─▶ close
  *
  * Ownership: the event and everything in it live until the next call.
  * Bounds:    a block, and the long values of one event.
  * Threads:   one owner; any number of streams beside a running writer.
- * Errors:    as the store's reader: LEAT_EDATA names what is damaged (I7), and the stream does not go past it.
+ * Errors:    as the store's reader: LEAT_EDATA names what is damaged (I7), and the stream does not
+ * go past it.
  */
 #ifndef PIPELINE_STREAM_H
 #define PIPELINE_STREAM_H
@@ -23,7 +24,8 @@ struct leat_stream_event {
     const char *instance; /* source instance */
     int64_t ingested_at_us;
     bool last_of_transaction; /* a commit frame follows in the same block */
-    uint64_t transaction_total; /* with last_of_transaction: events of the transaction at the source */
+    uint64_t
+        transaction_total; /* with last_of_transaction: events of the transaction at the source */
     struct leat_event event;
 };
 
@@ -33,7 +35,8 @@ int leat_stream_open(const char *path, struct leat_store *store, struct leat_str
 void leat_stream_close(struct leat_stream *stream); /* accepts NULL */
 
 /* The next event will be that of `sequence`, or the first behind it. */
-int leat_stream_seek(struct leat_stream *stream, uint64_t sequence, struct leat_err *err) LEAT_MUST_CHECK;
+int leat_stream_seek(struct leat_stream *stream, uint64_t sequence,
+                     struct leat_err *err) LEAT_MUST_CHECK;
 
 int leat_stream_next(struct leat_stream *stream, struct leat_stream_event *ret_event,
                      struct leat_err *err) LEAT_MUST_CHECK;

@@ -1,7 +1,8 @@
 /*
- * Follows a stream from its end and tells how long after its commit each event became readable, in a process of its
- * own: what a consumer would see. The commit's time is the server's, whose clock is ours on one machine; it is
- * taken before the server flushes its log, so the figure includes that flush.
+ * Follows a stream from its end and tells how long after its commit each event became readable, in
+ * a process of its own: what a consumer would see. The commit's time is the server's, whose clock
+ * is ours on one machine; it is taken before the server flushes its log, so the figure includes
+ * that flush.
  *
  *     follow <store> <events>      prints: <count> <p50 µs> <p99 µs> <max µs>
  */
@@ -52,8 +53,8 @@ int main(int argc, char **argv)
     qsort(latency_us, count, sizeof *latency_us, by_value);
     if (count < want)
         return 1;
-    printf("%zu %lld %lld %lld\n", count, (long long)latency_us[count / 2], (long long)latency_us[count * 99 / 100],
-           (long long)latency_us[count - 1]);
+    printf("%zu %lld %lld %lld\n", count, (long long)latency_us[count / 2],
+           (long long)latency_us[count * 99 / 100], (long long)latency_us[count - 1]);
     free(latency_us);
     return 0;
 }

@@ -14,14 +14,16 @@ static void copy_text(char *to, size_t size, const PGresult *result, int row, in
     snprintf(to, size, "%s", PQgetvalue(result, row, column));
 }
 
-/* --- the server -------------------------------------------------------------------------------- */
+/* --- the server --------------------------------------------------------------------------------
+ */
 
 int pg_catalog_server(PGconn *stream, PGconn *sql, int64_t timeout_ms, struct pg_server *ret_server,
                       struct leat_err *err)
 {
     struct pg_server server = {.version = PQserverVersion(stream)};
     PGresult *result;
-    int status = pg_query(stream, "IDENTIFY_SYSTEM", timeout_ms, "identify the server", &result, err);
+    int status =
+        pg_query(stream, "IDENTIFY_SYSTEM", timeout_ms, "identify the server", &result, err);
     if (status)
         return status;
     copy_text(server.system_id, sizeof server.system_id, result, 0, 0);
@@ -48,7 +50,8 @@ int pg_catalog_server(PGconn *stream, PGconn *sql, int64_t timeout_ms, struct pg
 /* Lines of a history file: timeline TAB LSN TAB reason, oldest first. */
 static bool history_find(const char *content, uint32_t timeline, uint64_t *ret_lsn)
 {
-    for (const char *line = content; line && *line; line = strchr(line, '\n'), line = line ? line + 1 : NULL) {
+    for (const char *line = content; line && *line;
+         line = strchr(line, '\n'), line = line ? line + 1 : NULL) {
         char *end;
         unsigned long number = strtoul(line, &end, 10);
         if (end == line || *end != '\t' || number != timeline)
@@ -59,8 +62,8 @@ static bool history_find(const char *content, uint32_t timeline, uint64_t *ret_l
     return false;
 }
 
-int pg_catalog_timeline_end(PGconn *stream, uint32_t server_timeline, uint32_t timeline, int64_t timeout_ms,
-                            uint64_t *ret_lsn, struct leat_err *err)
+int pg_catalog_timeline_end(PGconn *stream, uint32_t server_timeline, uint32_t timeline,
+                            int64_t timeout_ms, uint64_t *ret_lsn, struct leat_err *err)
 {
     char command[64];
     PGresult *result;
@@ -73,17 +76,20 @@ int pg_catalog_timeline_end(PGconn *stream, uint32_t server_timeline, uint32_t t
     return found ? LEAT_OK : LEAT_EOF;
 }
 
-/* --- the slot ---------------------------------------------------------------------------------- */
+/* --- the slot ----------------------------------------------------------------------------------
+ */
 
-int pg_catalog_slot(PGconn *sql, int version, const char *slot, int64_t timeout_ms, struct pg_slot *ret_slot,
-                    struct leat_err *err)
+int pg_catalog_slot(PGconn *sql, int version, const char *slot, int64_t timeout_ms,
+                    struct pg_slot *ret_slot, struct leat_err *err)
 {
     char query[900];
     snprintf(query, sizeof query,
-             "SELECT s.plugin, s.database, s.active, s.active_pid, s.temporary, s.slot_type, s.restart_lsn, "
-             "s.confirmed_flush_lsn, %s, %s, %s, a.application_name FROM pg_catalog.pg_replication_slots s "
-             "LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = s.active_pid WHERE slot_name = $1",
-             version >= 130000 ? "s.wal_status" : "''", version >= 170000 ? "s.invalidation_reason" : "''",
+             "SELECT s.plugin, s.database, s.active, s.active_pid, s.temporary, s.slot_type, "
+             "s.restart_lsn, s.confirmed_flush_lsn, %s, %s, %s, a.application_name FROM "
+             "pg_catalog.pg_replication_slots s LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid "
+             "= s.active_pid WHERE slot_name = $1",
+             version >= 130000 ? "s.wal_status" : "''",
+             version >= 170000 ? "s.invalidation_reason" : "''",
              version >= 170000 ? "s.synced" : "false");
     PGresult *result;
     int status = pg_query_params(sql, query, (const char *const[]){slot}, 1, timeout_ms,
@@ -120,9 +126,11 @@ int pg_catalog_slot_create(PGconn *stream, int version, const char *slot, int64_
     int status = pg_query(stream, command, timeout_ms, "create the replication slot", &result, err);
     if (status) {
         if (status == LEAT_ERETRY && !err->hint[0])
-            leat_err_hint(err, "creation waits for transactions that are open: SELECT pid, xact_start, query FROM "
-                               "pg_stat_activity WHERE backend_xid IS NOT NULL ORDER BY xact_start; and SELECT * FROM "
-                               "pg_prepared_xacts;");
+            leat_err_hint(
+                err,
+                "creation waits for transactions that are open: SELECT pid, xact_start, query "
+                "FROM pg_stat_activity WHERE backend_xid IS NOT NULL ORDER BY xact_start; and "
+                "SELECT * FROM pg_prepared_xacts;");
         return status;
     }
     *ret_lsn = pg_lsn(result, 0, 1);
@@ -130,15 +138,17 @@ int pg_catalog_slot_create(PGconn *stream, int version, const char *slot, int64_
     return LEAT_OK;
 }
 
-/* --- publications ------------------------------------------------------------------------------ */
+/* --- publications ------------------------------------------------------------------------------
+ */
 
-int pg_catalog_publications(PGconn *sql, const char *publication, int64_t timeout_ms, bool *ret_main,
-                            bool *ret_insert, struct leat_err *err)
+int pg_catalog_publications(PGconn *sql, const char *publication, int64_t timeout_ms,
+                            bool *ret_main, bool *ret_insert, struct leat_err *err)
 {
     PGresult *result;
     int status = pg_query_params(sql,
                                  "SELECT count(*) FILTER (WHERE pubname::text = $1::text), "
-                                 "count(*) FILTER (WHERE pubname::text = $1::text || '_insert') FROM pg_catalog.pg_publication",
+                                 "count(*) FILTER (WHERE pubname::text = $1::text || '_insert') "
+                                 "FROM pg_catalog.pg_publication",
                                  (const char *const[]){publication}, 1, timeout_ms,
                                  "look for the publication", &result, err);
     if (status)
@@ -149,26 +159,26 @@ int pg_catalog_publications(PGconn *sql, const char *publication, int64_t timeou
     return LEAT_OK;
 }
 
-/* A partitioned table has an identity when all its leaves do, and is published when all its leaves are: the view
- * lists leaves or roots, as the publication says. */
+/* A partitioned table has an identity when all its leaves do, and is published when all its leaves
+ * are: the view lists leaves or roots, as the publication says. */
 static const char TABLES_QUERY[] =
-    "WITH published AS (SELECT DISTINCT n.oid AS schema, t.tablename FROM pg_catalog.pg_publication_tables t "
-    "  JOIN pg_catalog.pg_namespace n ON n.nspname = t.schemaname "
-    "  WHERE t.pubname::text IN ($1::text, $1::text || '_insert')) "
-    "SELECT n.nspname, c.relname, "
-    "NOT EXISTS (SELECT 1 FROM (%s) v(oid) JOIN pg_catalog.pg_class l ON l.oid = v.oid "
+    "WITH published AS (SELECT DISTINCT n.oid AS schema, t.tablename FROM "
+    "pg_catalog.pg_publication_tables t   JOIN pg_catalog.pg_namespace n ON n.nspname = "
+    "t.schemaname   WHERE t.pubname::text IN ($1::text, $1::text || '_insert')) SELECT n.nspname, "
+    "c.relname, NOT EXISTS (SELECT 1 FROM (%s) v(oid) JOIN pg_catalog.pg_class l ON l.oid = v.oid "
     "  WHERE NOT " PG_SQL_HAS_IDENTITY "), "
-    "EXISTS (SELECT 1 FROM published p WHERE p.schema = c.relnamespace AND p.tablename = c.relname) "
-    "  OR EXISTS (SELECT 1 FROM pg_catalog.pg_publication_rel r JOIN pg_catalog.pg_publication p ON p.oid = r.prpubid "
-    "   WHERE r.prrelid = c.oid AND p.pubname::text IN ($1::text, $1::text || '_insert')) "
-    "  OR (c.relkind = 'p' AND EXISTS (SELECT 1 FROM pg_catalog.pg_inherits h WHERE h.inhparent = c.oid) "
-    "   AND NOT EXISTS (SELECT 1 FROM (%s) v(oid) JOIN pg_catalog.pg_class l ON l.oid = v.oid WHERE NOT EXISTS "
-    "    (SELECT 1 FROM published p WHERE p.schema = l.relnamespace AND p.tablename = l.relname))), "
-    "pg_catalog.pg_has_role(c.relowner, 'USAGE'), "
-    "c.relkind = 'r' AND EXISTS (SELECT 1 FROM pg_catalog.pg_inherits h WHERE h.inhparent = c.oid) "
-    "FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
-    "WHERE c.relkind IN (%s) AND c.relpersistence = 'p' AND NOT %s "
-    "AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname NOT LIKE 'pg\\_%%' ORDER BY 1, 2";
+    "EXISTS (SELECT 1 FROM published p WHERE p.schema = c.relnamespace AND p.tablename = "
+    "c.relname)   OR EXISTS (SELECT 1 FROM pg_catalog.pg_publication_rel r JOIN "
+    "pg_catalog.pg_publication p ON p.oid = r.prpubid    WHERE r.prrelid = c.oid AND "
+    "p.pubname::text IN ($1::text, $1::text || '_insert'))   OR (c.relkind = 'p' AND EXISTS "
+    "(SELECT 1 FROM pg_catalog.pg_inherits h WHERE h.inhparent = c.oid)    AND NOT EXISTS (SELECT "
+    "1 FROM (%s) v(oid) JOIN pg_catalog.pg_class l ON l.oid = v.oid WHERE NOT EXISTS     (SELECT "
+    "1 FROM published p WHERE p.schema = l.relnamespace AND p.tablename = l.relname))), "
+    "pg_catalog.pg_has_role(c.relowner, 'USAGE'), c.relkind = 'r' AND EXISTS (SELECT 1 FROM "
+    "pg_catalog.pg_inherits h WHERE h.inhparent = c.oid) FROM pg_catalog.pg_class c JOIN "
+    "pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind IN (%s) AND "
+    "c.relpersistence = 'p' AND NOT %s AND n.nspname NOT IN ('pg_catalog', 'information_schema') "
+    "AND n.nspname NOT LIKE 'pg\\_%%' ORDER BY 1, 2";
 
 /* Before 13 partitioned tables cannot be published: their leaves are. */
 int pg_catalog_tables(PGconn *sql, int version, const char *publication, int64_t timeout_ms,
@@ -176,25 +186,28 @@ int pg_catalog_tables(PGconn *sql, int version, const char *publication, int64_t
 {
     char query[sizeof TABLES_QUERY + 512];
     bool roots = version >= 130000;
-    const char *leaves = roots ? "SELECT c.oid WHERE c.relkind = 'r' UNION ALL SELECT t.relid FROM "
-                                 "pg_catalog.pg_partition_tree(c.oid) t WHERE t.isleaf AND c.relkind = 'p'"
-                               : "SELECT c.oid";
+    const char *leaves =
+        roots ? "SELECT c.oid WHERE c.relkind = 'r' UNION ALL SELECT t.relid FROM "
+                "pg_catalog.pg_partition_tree(c.oid) t WHERE t.isleaf AND c.relkind = 'p'"
+              : "SELECT c.oid";
     snprintf(query, sizeof query, TABLES_QUERY, leaves, leaves, roots ? "'r', 'p'" : "'r'",
              roots ? "c.relispartition" : "false");
-    return pg_query_params(sql, query, (const char *const[]){publication}, 1, timeout_ms, "list the tables",
-                           ret_tables, err);
+    return pg_query_params(sql, query, (const char *const[]){publication}, 1, timeout_ms,
+                           "list the tables", ret_tables, err);
 }
 
 void pg_append_identifier(PGconn *conn, struct leat_buf *statement, const char *name)
 {
     char *quoted = PQescapeIdentifier(conn, name, strlen(name));
-    if (!quoted) /* not text in the session's encoding, or no memory: nothing may be run with a piece missing */
+    if (!quoted) /* not text in the session's encoding, or no memory: nothing may be run with a
+                    piece missing */
         statement->full = true;
     leat_buf_append_text(statement, quoted ? quoted : "");
     PQfreemem(quoted);
 }
 
-void pg_append_table(PGconn *conn, struct leat_buf *statement, const char *schema, const char *table)
+void pg_append_table(PGconn *conn, struct leat_buf *statement, const char *schema,
+                     const char *table)
 {
     pg_append_identifier(conn, statement, schema);
     leat_buf_append_text(statement, ".");
@@ -206,11 +219,12 @@ static void list_table(PGconn *conn, struct leat_buf *list, const PGresult *tabl
 {
     leat_buf_append_text(list, list->len ? ", " : "");
     leat_buf_append_text(list, PQgetvalue(tables, row, PG_TABLE_PARENT)[0] == 't' ? "ONLY " : "");
-    pg_append_table(conn, list, PQgetvalue(tables, row, PG_TABLE_SCHEMA), PQgetvalue(tables, row, PG_TABLE_NAME));
+    pg_append_table(conn, list, PQgetvalue(tables, row, PG_TABLE_SCHEMA),
+                    PQgetvalue(tables, row, PG_TABLE_NAME));
 }
 
-static void plan_statement(PGconn *sql, const char *name, bool exists, struct leat_buf *tables, const char *with,
-                           struct leat_buf *statement)
+static void plan_statement(PGconn *sql, const char *name, bool exists, struct leat_buf *tables,
+                           const char *with, struct leat_buf *statement)
 {
     if (exists && !tables->len)
         return;
@@ -227,23 +241,26 @@ static void plan_statement(PGconn *sql, const char *name, bool exists, struct le
 }
 
 int pg_catalog_publish_plan(PGconn *sql, const struct pg_settings *settings, int version,
-                            const char *publication, bool exists, bool insert_exists, const PGresult *tables,
-                            struct leat_buf *ret_main, struct leat_buf *ret_insert, struct leat_err *err)
+                            const char *publication, bool exists, bool insert_exists,
+                            const PGresult *tables, struct leat_buf *ret_main,
+                            struct leat_buf *ret_insert, struct leat_err *err)
 {
     struct leat_buf names, insert_names;
     leat_buf_init(&names, 4 << 20);
     leat_buf_init(&insert_names, 4 << 20);
     for (int i = 0; i < PQntuples(tables); i++) {
-        const char *schema = PQgetvalue(tables, i, PG_TABLE_SCHEMA), *name = PQgetvalue(tables, i, PG_TABLE_NAME);
+        const char *schema = PQgetvalue(tables, i, PG_TABLE_SCHEMA),
+                   *name = PQgetvalue(tables, i, PG_TABLE_NAME);
         bool identity = PQgetvalue(tables, i, PG_TABLE_IDENTITY)[0] == 't';
         if (PQgetvalue(tables, i, PG_TABLE_PUBLISHED)[0] != 't' &&
             pg_filter_table(settings, leat_slice_text(schema), leat_slice_text(name)))
             list_table(sql, identity ? &names : &insert_names, tables, i);
     }
     char with[160], insert_name[PG_NAME_BYTES + 8];
-    const char *root = version < 130000                              ? ""
-                       : settings->partitions == PG_PARTITIONS_ROOT ? ", publish_via_partition_root = true"
-                                                                     : "";
+    const char *root = version < 130000 ? ""
+                       : settings->partitions == PG_PARTITIONS_ROOT
+                           ? ", publish_via_partition_root = true"
+                           : "";
     const char *truncate = version >= 110000 ? ", truncate" : "";
     snprintf(insert_name, sizeof insert_name, "%s_insert", publication);
     snprintf(with, sizeof with, "publish = 'insert, update, delete%s'%s", truncate, root);
@@ -258,27 +275,31 @@ int pg_catalog_publish_plan(PGconn *sql, const struct pg_settings *settings, int
                : LEAT_OK;
 }
 
-static int publish(PGconn *sql, const char *instance, struct leat_buf *statement, int64_t timeout_ms,
-                   struct leat_err *err)
+static int publish(PGconn *sql, const char *instance, struct leat_buf *statement,
+                   int64_t timeout_ms, struct leat_err *err)
 {
     if (!statement->len)
         return LEAT_OK;
     const char *text = leat_buf_text(statement);
-    int status = pg_execute(sql, text, timeout_ms,
-                            text[0] == 'A' ? "add tables to the publication" : "create the publication", err);
+    int status = pg_execute(
+        sql, text, timeout_ms,
+        text[0] == 'A' ? "add tables to the publication" : "create the publication", err);
     if (!status)
-        LEAT_INFO("source", instance, "publication changed", LEAT_F_SLICE("statement", leat_buf_slice(statement)));
+        LEAT_INFO("source", instance, "publication changed",
+                  LEAT_F_SLICE("statement", leat_buf_slice(statement)));
     else if (!err->hint[0])
         leat_err_hint(err, "let the tables' owner run: %.400s;", text);
     return status;
 }
 
-int pg_catalog_publish(PGconn *sql, const struct pg_settings *settings, const char *instance, int version,
-                       const char *publication, int64_t timeout_ms, struct leat_err *err)
+int pg_catalog_publish(PGconn *sql, const struct pg_settings *settings, const char *instance,
+                       int version, const char *publication, int64_t timeout_ms,
+                       struct leat_err *err)
 {
     bool exists, insert_exists;
     PGresult *tables;
-    int status = pg_catalog_publications(sql, publication, timeout_ms, &exists, &insert_exists, err);
+    int status =
+        pg_catalog_publications(sql, publication, timeout_ms, &exists, &insert_exists, err);
     if (!status)
         status = pg_catalog_tables(sql, version, publication, timeout_ms, &tables, err);
     if (status)
@@ -286,8 +307,8 @@ int pg_catalog_publish(PGconn *sql, const struct pg_settings *settings, const ch
     struct leat_buf statement, insert_statement;
     leat_buf_init(&statement, 4 << 20);
     leat_buf_init(&insert_statement, 4 << 20);
-    status = pg_catalog_publish_plan(sql, settings, version, publication, exists, insert_exists, tables,
-                                     &statement, &insert_statement, err);
+    status = pg_catalog_publish_plan(sql, settings, version, publication, exists, insert_exists,
+                                     tables, &statement, &insert_statement, err);
     PQclear(tables);
     if (!status)
         status = publish(sql, instance, &statement, timeout_ms, err);
@@ -298,29 +319,29 @@ int pg_catalog_publish(PGconn *sql, const struct pg_settings *settings, const ch
     return status;
 }
 
-/* --- types and columns ------------------------------------------------------------------------- */
+/* --- types and columns -------------------------------------------------------------------------
+ */
 
 int pg_catalog_types(PGconn *sql, const char *publication, int64_t timeout_ms, PGresult **ret_types,
                      struct leat_err *err)
 {
     static const char QUERY[] =
-        "WITH RECURSIVE used AS (SELECT a.atttypid AS oid, "
-        "min(p.schemaname || '.' || p.tablename || '.' || a.attname) AS example "
-        "FROM pg_catalog.pg_publication_tables p "
-        "JOIN pg_catalog.pg_namespace n ON n.nspname = p.schemaname JOIN pg_catalog.pg_class c ON c.relname = "
-        "p.tablename AND c.relnamespace = n.oid JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid "
-        "WHERE p.pubname::text IN ($1::text, $1::text || '_insert') AND a.attnum > 0 AND NOT a.attisdropped "
-        "GROUP BY 1), "
-        "base AS (SELECT oid, example FROM used UNION ALL SELECT t.typbasetype, b.example FROM base b "
-        "JOIN pg_catalog.pg_type t ON t.oid = b.oid WHERE t.typtype = 'd') "
-        "SELECT t.oid, pg_catalog.format_type(t.oid, NULL), min(b.example) FROM base b "
-        "JOIN pg_catalog.pg_type t ON t.oid = b.oid WHERE t.typtype NOT IN ('d', 'e') GROUP BY 1, 2 ORDER BY 3";
+        "WITH RECURSIVE used AS (SELECT a.atttypid AS oid, min(p.schemaname || '.' || p.tablename "
+        "|| '.' || a.attname) AS example FROM pg_catalog.pg_publication_tables p JOIN "
+        "pg_catalog.pg_namespace n ON n.nspname = p.schemaname JOIN pg_catalog.pg_class c ON "
+        "c.relname = p.tablename AND c.relnamespace = n.oid JOIN pg_catalog.pg_attribute a ON "
+        "a.attrelid = c.oid WHERE p.pubname::text IN ($1::text, $1::text || '_insert') AND "
+        "a.attnum > 0 AND NOT a.attisdropped GROUP BY 1), base AS (SELECT oid, example FROM used "
+        "UNION ALL SELECT t.typbasetype, b.example FROM base b JOIN pg_catalog.pg_type t ON t.oid "
+        "= b.oid WHERE t.typtype = 'd') SELECT t.oid, pg_catalog.format_type(t.oid, NULL), "
+        "min(b.example) FROM base b JOIN pg_catalog.pg_type t ON t.oid = b.oid WHERE t.typtype "
+        "NOT IN ('d', 'e') GROUP BY 1, 2 ORDER BY 3";
     return pg_query_params(sql, QUERY, (const char *const[]){publication}, 1, timeout_ms,
                            "look at the published types", ret_types, err);
 }
 
-int pg_catalog_binary_exact(PGconn *sql, const char *publication, int64_t timeout_ms, bool *ret_exact,
-                            struct leat_err *err)
+int pg_catalog_binary_exact(PGconn *sql, const char *publication, int64_t timeout_ms,
+                            bool *ret_exact, struct leat_err *err)
 {
     PGresult *result;
     int status = pg_catalog_types(sql, publication, timeout_ms, &result, err);
@@ -333,7 +354,8 @@ int pg_catalog_binary_exact(PGconn *sql, const char *publication, int64_t timeou
     return LEAT_OK;
 }
 
-static void read_fact(const PGresult *result, int row, struct leat_arena *arena, struct pg_column_fact *fact)
+static void read_fact(const PGresult *result, int row, struct leat_arena *arena,
+                      struct pg_column_fact *fact)
 {
     fact->name = leat_arena_copy(arena, leat_slice_text(PQgetvalue(result, row, 0)));
     fact->type = (uint32_t)pg_int(result, row, 1);
@@ -349,16 +371,16 @@ int pg_catalog_columns(PGconn *sql, uint32_t relation, int64_t timeout_ms, struc
                        struct pg_column_fact **ret_facts, size_t *ret_count, struct leat_err *err)
 {
     static const char QUERY[] =
-        "WITH RECURSIVE base AS (SELECT a.attnum, t.oid, a.atttypmod AS typmod, t.typtype, t.typbasetype, t.typtypmod "
-        " FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = a.atttypid "
-        " WHERE a.attrelid = $1::oid AND a.attnum > 0 AND NOT a.attisdropped "
-        " UNION ALL SELECT b.attnum, t.oid, b.typtypmod, t.typtype, t.typbasetype, t.typtypmod FROM base b "
-        " JOIN pg_catalog.pg_type t ON t.oid = b.typbasetype WHERE b.typtype = 'd') "
+        "WITH RECURSIVE base AS (SELECT a.attnum, t.oid, a.atttypmod AS typmod, t.typtype, "
+        "t.typbasetype, t.typtypmod  FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON "
+        "t.oid = a.atttypid  WHERE a.attrelid = $1::oid AND a.attnum > 0 AND NOT a.attisdropped  "
+        "UNION ALL SELECT b.attnum, t.oid, b.typtypmod, t.typtype, t.typbasetype, t.typtypmod "
+        "FROM base b  JOIN pg_catalog.pg_type t ON t.oid = b.typbasetype WHERE b.typtype = 'd') "
         "SELECT a.attname, a.atttypid, a.attnotnull, coalesce(k.n, 0), "
-        "pg_catalog.format_type(a.atttypid, a.atttypmod), b.oid, b.typmod, b.typtype "
-        "FROM pg_catalog.pg_attribute a JOIN base b ON b.attnum = a.attnum AND b.typtype <> 'd' "
-        "LEFT JOIN (SELECT u.attnum, u.n FROM pg_catalog.pg_index i, unnest(i.indkey) WITH ORDINALITY u(attnum, n) "
-        " WHERE i.indrelid = $1::oid AND i.indisprimary) k ON k.attnum = a.attnum "
+        "pg_catalog.format_type(a.atttypid, a.atttypmod), b.oid, b.typmod, b.typtype FROM "
+        "pg_catalog.pg_attribute a JOIN base b ON b.attnum = a.attnum AND b.typtype <> 'd' LEFT "
+        "JOIN (SELECT u.attnum, u.n FROM pg_catalog.pg_index i, unnest(i.indkey) WITH ORDINALITY "
+        "u(attnum, n)  WHERE i.indrelid = $1::oid AND i.indisprimary) k ON k.attnum = a.attnum "
         "WHERE a.attrelid = $1::oid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum";
     char oid[16];
     snprintf(oid, sizeof oid, "%" PRIu32, relation);

@@ -1,7 +1,8 @@
 /*
- * What we ask the server besides its log: who it is, how our slot and publication stand, what a relation's columns
- * are. Every question has a deadline. Answers about relations are of the present, while the log may be hours
- * behind: a fact is used only where name and type still match what the log says (I9).
+ * What we ask the server besides its log: who it is, how our slot and publication stand, what a
+ * relation's columns are. Every question has a deadline. Answers about relations are of the
+ * present, while the log may be hours behind: a fact is used only where name and type still match
+ * what the log says (I9).
  *
  * Threads: the source's.
  */
@@ -16,12 +17,12 @@
 enum { PG_SYSTEM_ID_TEXT = 24 };
 
 struct pg_server {
-    int version;                         /* 150020 */
+    int version; /* 150020 */
     char system_id[PG_SYSTEM_ID_TEXT];
     uint32_t timeline;
     uint32_t database_oid;
     bool in_recovery;
-    uint64_t flush_lsn;                  /* end of what is durable there; replayed on a standby */
+    uint64_t flush_lsn; /* end of what is durable there; replayed on a standby */
     char encoding[32];
     char version_text[64];
 };
@@ -30,9 +31,11 @@ struct pg_server {
 int pg_catalog_server(PGconn *stream, PGconn *sql, int64_t timeout_ms, struct pg_server *ret_server,
                       struct leat_err *err) LEAT_MUST_CHECK;
 
-/* Where `timeline` ended, by the history of the server's own timeline. LEAT_EOF: it is no ancestor. */
-int pg_catalog_timeline_end(PGconn *stream, uint32_t server_timeline, uint32_t timeline, int64_t timeout_ms,
-                            uint64_t *ret_lsn, struct leat_err *err) LEAT_MUST_CHECK;
+/* Where `timeline` ended, by the history of the server's own timeline. LEAT_EOF: it is no ancestor.
+ */
+int pg_catalog_timeline_end(PGconn *stream, uint32_t server_timeline, uint32_t timeline,
+                            int64_t timeout_ms, uint64_t *ret_lsn,
+                            struct leat_err *err) LEAT_MUST_CHECK;
 
 struct pg_slot {
     bool exists, active, temporary, logical, synced;
@@ -63,49 +66,53 @@ enum pg_table_column {
 int pg_catalog_tables(PGconn *sql, int server_version, const char *publication, int64_t timeout_ms,
                       PGresult **ret_tables, struct leat_err *err) LEAT_MUST_CHECK;
 
-/* A condition on the table l: updates and deletes of it have an identity. A deferrable primary key is none. */
+/* A condition on the table l: updates and deletes of it have an identity. A deferrable primary key
+ * is none. */
 #define PG_SQL_HAS_IDENTITY                                                                        \
-    "(l.relreplident = 'f' OR (l.relreplident = 'd' AND EXISTS (SELECT 1 FROM pg_catalog.pg_index i " \
+    "(l.relreplident = 'f' OR (l.relreplident = 'd' AND EXISTS (SELECT 1 FROM "                    \
+    "pg_catalog.pg_index i "                                                                       \
     " WHERE i.indrelid = l.oid AND i.indisprimary AND i.indimmediate AND i.indisvalid)) "          \
     "OR (l.relreplident = 'i' AND EXISTS (SELECT 1 FROM pg_catalog.pg_index i "                    \
     " WHERE i.indrelid = l.oid AND i.indisreplident AND i.indisvalid)))"
 
-/* The statements, without semicolon, that create the publication and <publication>_insert where they are missing,
- * or add to them the tables that match; empty where there is nothing to do. The main one is always wanted. */
+/* The statements, without semicolon, that create the publication and <publication>_insert where
+ * they are missing, or add to them the tables that match; empty where there is nothing to do. The
+ * main one is always wanted. */
 int pg_catalog_publish_plan(PGconn *sql, const struct pg_settings *settings, int server_version,
-                            const char *publication, bool exists, bool insert_exists, const PGresult *tables,
-                            struct leat_buf *ret_main, struct leat_buf *ret_insert, struct leat_err *err)
-    LEAT_MUST_CHECK;
+                            const char *publication, bool exists, bool insert_exists,
+                            const PGresult *tables, struct leat_buf *ret_main,
+                            struct leat_buf *ret_insert, struct leat_err *err) LEAT_MUST_CHECK;
 
-/* Brings publication and <publication>_insert up to date: creates what is missing and adds tables that match;
- * drops nothing. Each statement that ran is logged. */
+/* Brings publication and <publication>_insert up to date: creates what is missing and adds tables
+ * that match; drops nothing. Each statement that ran is logged. */
 int pg_catalog_publish(PGconn *sql, const struct pg_settings *settings, const char *instance,
                        int server_version, const char *publication, int64_t timeout_ms,
                        struct leat_err *err) LEAT_MUST_CHECK;
 
 /* Appends the identifier, or schema.table, quoted for a statement. */
 void pg_append_identifier(PGconn *conn, struct leat_buf *statement, const char *name);
-void pg_append_table(PGconn *conn, struct leat_buf *statement, const char *schema, const char *table);
+void pg_append_table(PGconn *conn, struct leat_buf *statement, const char *schema,
+                     const char *table);
 
 /* Whether the publication exists, and the one for tables without identity. */
-int pg_catalog_publications(PGconn *sql, const char *publication, int64_t timeout_ms, bool *ret_main,
-                            bool *ret_insert, struct leat_err *err) LEAT_MUST_CHECK;
+int pg_catalog_publications(PGconn *sql, const char *publication, int64_t timeout_ms,
+                            bool *ret_main, bool *ret_insert, struct leat_err *err) LEAT_MUST_CHECK;
 
-/* The types of the published columns, behind domains and without enums. Columns of the result: OID, name, and a
- * column that has it, as schema.table.column. */
+/* The types of the published columns, behind domains and without enums. Columns of the result: OID,
+ * name, and a column that has it, as schema.table.column. */
 int pg_catalog_types(PGconn *sql, const char *publication, int64_t timeout_ms, PGresult **ret_types,
                      struct leat_err *err) LEAT_MUST_CHECK;
 
 /* True in *ret_exact when every published column's type has an exact binary form here. */
-int pg_catalog_binary_exact(PGconn *sql, const char *publication, int64_t timeout_ms, bool *ret_exact,
-                            struct leat_err *err) LEAT_MUST_CHECK;
+int pg_catalog_binary_exact(PGconn *sql, const char *publication, int64_t timeout_ms,
+                            bool *ret_exact, struct leat_err *err) LEAT_MUST_CHECK;
 
 /* What the catalogue knows of a column beyond the log. */
 struct pg_column_fact {
     struct leat_slice name;
-    uint32_t type;        /* OID, to compare */
-    uint32_t base_type;   /* OID behind any domains */
-    int32_t base_typmod;  /* the domain's, or the column's */
+    uint32_t type;       /* OID, to compare */
+    uint32_t base_type;  /* OID behind any domains */
+    int32_t base_typmod; /* the domain's, or the column's */
     bool not_null;
     bool is_enum;
     uint16_t key_ordinal; /* in the primary key */
@@ -114,7 +121,7 @@ struct pg_column_fact {
 
 /* Columns of a relation; texts live in the arena. An unknown relation has none. */
 int pg_catalog_columns(PGconn *sql, uint32_t relation, int64_t timeout_ms, struct leat_arena *arena,
-                       struct pg_column_fact **ret_facts, size_t *ret_count, struct leat_err *err)
-    LEAT_MUST_CHECK;
+                       struct pg_column_fact **ret_facts, size_t *ret_count,
+                       struct leat_err *err) LEAT_MUST_CHECK;
 
 #endif

@@ -1,10 +1,11 @@
 /*
  * pgoutput messages become events.
  *
- * Identity: (system identifier, timeline, commit LSN, ordinal). The ordinal counts every INSERT, UPDATE, DELETE and
- * truncated relation of the transaction in stream order, before our own filters, so that changing a filter does
- * not renumber anything; messages are counted apart. A transaction may be stored in several commits: after a
- * crash the server sends it again from its beginning, and what was counted before is dropped by number.
+ * Identity: (system identifier, timeline, commit LSN, ordinal). The ordinal counts every INSERT,
+ * UPDATE, DELETE and truncated relation of the transaction in stream order, before our own filters,
+ * so that changing a filter does not renumber anything; messages are counted apart. A transaction
+ * may be stored in several commits: after a crash the server sends it again from its beginning, and
+ * what was counted before is dropped by number.
  */
 #include "sources/postgres/postgres.h"
 
@@ -18,8 +19,13 @@
 enum { FACTS_TIMEOUT_MS = 2000, FACTS_ARENA_MAX = 4 << 20 };
 
 /* Attributes in the order in which the origin declares them (postgres.c). */
-enum { ATTR_TRANSACTION_LAST_COMMIT, ATTR_TRANSACTION_XID, ATTR_TRANSACTION_ORIGIN,
-       ATTR_TRANSACTION_ORIGIN_LSN, ATTR_TRANSACTION_COUNT };
+enum {
+    ATTR_TRANSACTION_LAST_COMMIT,
+    ATTR_TRANSACTION_XID,
+    ATTR_TRANSACTION_ORIGIN,
+    ATTR_TRANSACTION_ORIGIN_LSN,
+    ATTR_TRANSACTION_COUNT
+};
 
 static struct leat_value integer(int64_t v)
 {
@@ -31,7 +37,8 @@ static struct leat_value integer_or_null(uint64_t v)
     return v ? integer((int64_t)v) : (struct leat_value){.kind = LEAT_NULL, .span = {0, 0, 0}};
 }
 
-/* --- transactions ------------------------------------------------------------------------------ */
+/* --- transactions ------------------------------------------------------------------------------
+ */
 
 static char *hex(char *at, uint64_t v, int digits_min)
 {
@@ -60,8 +67,8 @@ static struct leat_slice transaction_id(struct pg_source *s, const char *mark, u
     return leat_slice_of(s->transaction_id, (size_t)(at - s->transaction_id));
 }
 
-static int begin_in_batch(struct pg_source *s, const char *mark, uint64_t lsn, int64_t time_us, uint32_t xid,
-                          struct leat_batch *batch, struct leat_err *err)
+static int begin_in_batch(struct pg_source *s, const char *mark, uint64_t lsn, int64_t time_us,
+                          uint32_t xid, struct leat_batch *batch, struct leat_err *err)
 {
     const struct pg_transaction *t = &s->transaction;
     struct leat_transaction *b = &s->event_transaction;
@@ -74,7 +81,8 @@ static int begin_in_batch(struct pg_source *s, const char *mark, uint64_t lsn, i
     b->attrs[ATTR_TRANSACTION_LAST_COMMIT] = integer_or_null(s->position.commit_lsn);
     b->attrs[ATTR_TRANSACTION_XID] = integer_or_null(xid);
     b->attrs[ATTR_TRANSACTION_ORIGIN] =
-        t->origin.len ? (struct leat_value){.kind = LEAT_STRING, .text = t->origin} : integer_or_null(0);
+        t->origin.len ? (struct leat_value){.kind = LEAT_STRING, .text = t->origin}
+                      : integer_or_null(0);
     b->attrs[ATTR_TRANSACTION_ORIGIN_LSN] = integer_or_null(t->origin_lsn);
     return leat_batch_begin(batch, b, err);
 }
@@ -95,20 +103,25 @@ static int on_begin(struct pg_source *s, const struct pgoutput_message *m, struc
         t->skip_rows = s->position.rows;
         t->skip_messages = s->position.messages;
     } else if (s->position.transaction_lsn && !t->stored) {
-        leat_fail(err, LEAT_ECONFIG, "a transaction of which the beginning is stored was not sent again");
-        leat_err_hint(err, "was the publication changed or made anew? leat offsets show tells where it began");
+        leat_fail(err, LEAT_ECONFIG,
+                  "a transaction of which the beginning is stored was not sent again");
+        leat_err_hint(
+            err,
+            "was the publication changed or made anew? leat offsets show tells where it began");
         return err->code;
     }
     return LEAT_OK;
 }
 
-static int on_commit(struct pg_source *s, const struct pgoutput_message *m, struct leat_batch *batch,
-                     struct leat_err *err)
+static int on_commit(struct pg_source *s, const struct pgoutput_message *m,
+                     struct leat_batch *batch, struct leat_err *err)
 {
     struct pg_transaction *t = &s->transaction;
     if (!t->open || m->commit.commit_lsn != t->commit_lsn)
-        return leat_fail(err, LEAT_EPROTO, "the server committed a transaction that it did not begin");
-    int status = t->begun ? leat_batch_commit(batch, (uint64_t)t->rows + t->messages, err) : LEAT_OK;
+        return leat_fail(err, LEAT_EPROTO,
+                         "the server committed a transaction that it did not begin");
+    int status =
+        t->begun ? leat_batch_commit(batch, (uint64_t)t->rows + t->messages, err) : LEAT_OK;
     t->open = false;
     if (!t->stored) {
         s->position.commit_lsn = m->commit.commit_lsn;
@@ -123,15 +136,16 @@ static int on_commit(struct pg_source *s, const struct pgoutput_message *m, stru
     return status;
 }
 
-/* --- adding ------------------------------------------------------------------------------------ */
+/* --- adding ------------------------------------------------------------------------------------
+ */
 
 static uint32_t larger(uint32_t a, uint32_t b)
 {
     return a > b ? a : b;
 }
 
-/* What is stored of the open transaction becomes part of the position. While an earlier session's rows are being
- * dropped the count stays at theirs: it never goes backwards. */
+/* What is stored of the open transaction becomes part of the position. While an earlier session's
+ * rows are being dropped the count stays at theirs: it never goes backwards. */
 static void advance(struct pg_source *s)
 {
     struct pg_transaction *t = &s->transaction;
@@ -168,7 +182,8 @@ static void event_prepare(struct pg_source *s, enum leat_op op, uint64_t lsn)
     e->event_time_us = e->valid_time_us = s->transaction.commit_time_us;
 }
 
-/* --- relations --------------------------------------------------------------------------------- */
+/* --- relations ---------------------------------------------------------------------------------
+ */
 
 /* Facts from the catalogue, if they can be had at once: the stream does not wait for them. */
 static void ask_facts(struct pg_source *s, uint32_t oid, struct leat_arena *arena,
@@ -203,8 +218,9 @@ static int announce(struct pg_source *s, struct pg_relation *r, uint32_t ref_bef
     return add(s, batch, err);
 }
 
-static int on_relation(struct pg_source *s, const struct pgoutput_message *m, struct leat_slice payload,
-                       uint64_t lsn, struct leat_batch *batch, struct leat_err *err)
+static int on_relation(struct pg_source *s, const struct pgoutput_message *m,
+                       struct leat_slice payload, uint64_t lsn, struct leat_batch *batch,
+                       struct leat_err *err)
 {
     uint64_t shape = leat_hash(payload);
     if (pg_relcache_repeats(&s->relations, m->relation.oid, shape))
@@ -216,20 +232,23 @@ static int on_relation(struct pg_source *s, const struct pgoutput_message *m, st
     struct leat_arena arena;
     leat_arena_init(&arena, FACTS_ARENA_MAX);
     ask_facts(s, m->relation.oid, &arena, &facts, &fact_count);
-    int status = pg_relcache_put(&s->relations, &s->settings, leat_slice_text(s->settings.database), m,
-                                 shape, facts, fact_count, &r, err);
+    int status = pg_relcache_put(&s->relations, &s->settings, leat_slice_text(s->settings.database),
+                                 m, shape, facts, fact_count, &r, err);
     leat_arena_release(&arena);
     if (status || !r->captured)
         return status;
     if (r->binary_inexact && s->binary) {
         s->text_only = true;
-        return leat_fail(err, LEAT_ERETRY, "table \"%.*s\" has a type without an exact binary form: the stream goes "
-                         "on in text", LEAT_SLICE_ARG(r->schema.table));
+        return leat_fail(err, LEAT_ERETRY,
+                         "table \"%.*s\" has a type without an exact binary form: the stream goes "
+                         "on in text",
+                         LEAT_SLICE_ARG(r->schema.table));
     }
     return announce(s, r, ref_before, lsn, batch, err);
 }
 
-/* --- rows -------------------------------------------------------------------------------------- */
+/* --- rows --------------------------------------------------------------------------------------
+ */
 
 /* Counts one row; true when it is to be stored. */
 static bool count_row(struct pg_source *s)
@@ -251,12 +270,13 @@ static int rows_decode(struct pg_source *s, struct pg_relation *r, const struct 
     e->before_form = full ? LEAT_BEFORE_FULL : key ? LEAT_BEFORE_KEY : LEAT_BEFORE_NONE;
     int status = LEAT_OK;
     if (full || key) {
-        status = pg_relation_row(r, &m->row.before, key, NULL, &s->scratch, r->before, &absent_before, err);
+        status = pg_relation_row(r, &m->row.before, key, NULL, &s->scratch, r->before,
+                                 &absent_before, err);
         e->before = (struct leat_row){r->schema.column_count, r->before};
     }
     if (!status && m->type != PGOUTPUT_DELETE) {
-        status = pg_relation_row(r, &m->row.after, false, full ? r->before : NULL, &s->scratch, r->after,
-                                 &absent, err);
+        status = pg_relation_row(r, &m->row.after, false, full ? r->before : NULL, &s->scratch,
+                                 r->after, &absent, err);
         e->after = (struct leat_row){r->schema.column_count, r->after};
     }
     if (absent)
@@ -273,9 +293,11 @@ static int on_row(struct pg_source *s, const struct pgoutput_message *m, uint64_
                          r ? "outside of a transaction" : "before its description");
     if (!count_row(s) || !r->captured)
         return LEAT_OK;
-    event_prepare(s, m->type == PGOUTPUT_INSERT   ? LEAT_OP_CREATE
-                     : m->type == PGOUTPUT_UPDATE ? LEAT_OP_UPDATE
-                                                  : LEAT_OP_DELETE, lsn);
+    event_prepare(s,
+                  m->type == PGOUTPUT_INSERT   ? LEAT_OP_CREATE
+                  : m->type == PGOUTPUT_UPDATE ? LEAT_OP_UPDATE
+                                               : LEAT_OP_DELETE,
+                  lsn);
     s->event.relation = &r->schema;
     s->event.ordinal = s->transaction.rows - 1;
     int status = rows_decode(s, r, m, err);
@@ -290,7 +312,8 @@ static int on_truncate(struct pg_source *s, const struct pgoutput_message *m, ui
         struct pg_relation *r =
             pg_relcache_find(&s->relations, pgoutput_truncate_oid(m, s->truncate_next));
         if (!r)
-            return leat_fail(err, LEAT_EPROTO, "a truncate names a relation that was not described");
+            return leat_fail(err, LEAT_EPROTO,
+                             "a truncate names a relation that was not described");
         if (!count_row(s) || !r->captured)
             continue;
         event_prepare(s, LEAT_OP_TRUNCATE, lsn);
@@ -309,9 +332,11 @@ static int on_truncate(struct pg_source *s, const struct pgoutput_message *m, ui
     return LEAT_OK;
 }
 
-/* --- messages ---------------------------------------------------------------------------------- */
+/* --- messages ----------------------------------------------------------------------------------
+ */
 
-/* A lone message was added: it is its own transaction, and the server will not send it again behind its LSN. */
+/* A lone message was added: it is its own transaction, and the server will not send it again behind
+ * its LSN. */
 static int lone_done(struct pg_source *s, struct leat_batch *batch, struct leat_err *err)
 {
     s->position.lsn = (uint64_t)s->event.attrs[0].integer;
@@ -319,7 +344,8 @@ static int lone_done(struct pg_source *s, struct leat_batch *batch, struct leat_
     return leat_batch_commit(batch, 1, err);
 }
 
-/* A message outside of any transaction is delivered at once, even from one that aborts later: it stands alone. */
+/* A message outside of any transaction is delivered at once, even from one that aborts later: it
+ * stands alone. */
 static int on_lone_message(struct pg_source *s, const struct pgoutput_message *m, int64_t sent_us,
                            struct leat_batch *batch, struct leat_err *err)
 {
@@ -354,12 +380,14 @@ static int on_message(struct pg_source *s, const struct pgoutput_message *m, int
     return add(s, batch, err);
 }
 
-/* --- all messages ------------------------------------------------------------------------------ */
+/* --- all messages ------------------------------------------------------------------------------
+ */
 
 static void on_origin(struct pg_source *s, const struct pgoutput_message *m)
 {
     struct pg_transaction *t = &s->transaction;
-    size_t len = m->origin.name.len < sizeof t->origin_name ? m->origin.name.len : sizeof t->origin_name;
+    size_t len =
+        m->origin.name.len < sizeof t->origin_name ? m->origin.name.len : sizeof t->origin_name;
     memcpy(t->origin_name, m->origin.name.ptr, len);
     t->origin = leat_slice_of(t->origin_name, len);
     t->origin_lsn = m->origin.lsn;
@@ -406,7 +434,8 @@ int pg_change(struct pg_source *s, const struct pg_wal_message *wal, struct leat
     return status;
 }
 
-/* --- what is added first ------------------------------------------------------------------------ */
+/* --- what is added first ------------------------------------------------------------------------
+ */
 
 static int add_gap(struct pg_source *s, struct leat_batch *batch, struct leat_err *err)
 {

@@ -12,13 +12,15 @@
 
 enum { KEYWORDS_MAX = 24, PASSWORD_MAX = 1024 };
 
-/* Settings that every supported version knows; in start-up options they override role and database. */
+/* Settings that every supported version knows; in start-up options they override role and database.
+ */
 static const char STARTUP_OPTIONS[] =
-    "-c datestyle=ISO -c intervalstyle=postgres -c timezone=UTC -c extra_float_digits=3 "
-    "-c bytea_output=hex -c lc_monetary=C -c search_path= -c statement_timeout=0 -c lock_timeout=15s "
+    "-c datestyle=ISO -c intervalstyle=postgres -c timezone=UTC -c extra_float_digits=3 -c "
+    "bytea_output=hex -c lc_monetary=C -c search_path= -c statement_timeout=0 -c lock_timeout=15s "
     "-c idle_in_transaction_session_timeout=0";
 
-/* --- LSN and numbers ---------------------------------------------------------------------------- */
+/* --- LSN and numbers ----------------------------------------------------------------------------
+ */
 
 bool pg_lsn_parse(struct leat_slice text, uint64_t *ret_lsn)
 {
@@ -31,9 +33,10 @@ bool pg_lsn_parse(struct leat_slice text, uint64_t *ret_lsn)
             digits = 0;
             continue;
         }
-        int v = c >= '0' && c <= '9' ? c - '0' : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                             : c >= 'a' && c <= 'f'   ? c - 'a' + 10
-                                                                      : -1;
+        int v = c >= '0' && c <= '9'   ? c - '0'
+                : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                : c >= 'a' && c <= 'f' ? c - 'a' + 10
+                                       : -1;
         if (v < 0 || ++digits > 8)
             return false;
         half[part] = half[part] << 4 | (uint64_t)v;
@@ -62,7 +65,8 @@ uint64_t pg_lsn(const PGresult *result, int row, int column)
     return lsn;
 }
 
-/* --- errors ------------------------------------------------------------------------------------ */
+/* --- errors ------------------------------------------------------------------------------------
+ */
 
 int pg_classify(const char *s)
 {
@@ -107,7 +111,8 @@ int pg_fail(PGconn *conn, const PGresult *result, const char *what, struct leat_
     return code;
 }
 
-/* libpq gives a failed connection no SQLSTATE but prints it in verbose errors: "FATAL:  28P01: text". */
+/* libpq gives a failed connection no SQLSTATE but prints it in verbose errors: "FATAL:  28P01:
+ * text". */
 static bool sqlstate_find(const char *message, char *ret_state, const char **ret_text)
 {
     for (const char *at = strstr(message, ":  "); at; at = strstr(at + 1, ":  ")) {
@@ -133,19 +138,23 @@ static int connect_fail(PGconn *conn, const struct pg_settings *s, struct leat_e
     const char *text = message;
     bool told = sqlstate_find(message, state, &text);
     message_line(text, line, sizeof line);
-    bool untrusted = !told && (strstr(line, "certificate") || strstr(line, "SSL") || strstr(line, "password"));
+    bool untrusted =
+        !told && (strstr(line, "certificate") || strstr(line, "SSL") || strstr(line, "password"));
     leat_fail_sqlstate(err, untrusted ? LEAT_ECONFIG : pg_classify(state), state,
-                       "cannot connect to database \"%s\" at %s:%" PRId64 " as \"%s\": %s", s->database,
-                       s->host, s->port, s->user, line);
+                       "cannot connect to database \"%s\" at %s:%" PRId64 " as \"%s\": %s",
+                       s->database, s->host, s->port, s->user, line);
     if (strncmp(state, "28", 2) == 0)
-        leat_err_hint(err, "check user and password, and pg_hba.conf, where a replication connection matches by the "
-                           "database's name: host %s %s <address> scram-sha-256", s->database, s->user);
+        leat_err_hint(err,
+                      "check user and password, and pg_hba.conf, where a replication connection "
+                      "matches by the database's name: host %s %s <address> scram-sha-256",
+                      s->database, s->user);
     else if (untrusted)
         leat_err_hint(err, "see sslmode, sslrootcert and the password settings of this source");
     return err->code;
 }
 
-/* --- waiting ----------------------------------------------------------------------------------- */
+/* --- waiting -----------------------------------------------------------------------------------
+ */
 
 /* Waits until the socket is ready; false at the deadline. */
 static bool wait_socket(PGconn *conn, short events, int64_t until_ms)
@@ -165,10 +174,12 @@ static bool wait_socket(PGconn *conn, short events, int64_t until_ms)
 
 static int timed_out(const char *what, int64_t timeout_ms, struct leat_err *err)
 {
-    return leat_fail(err, LEAT_ERETRY, "cannot %s: no answer within %" PRId64 " ms", what, timeout_ms);
+    return leat_fail(err, LEAT_ERETRY, "cannot %s: no answer within %" PRId64 " ms", what,
+                     timeout_ms);
 }
 
-/* --- connecting -------------------------------------------------------------------------------- */
+/* --- connecting --------------------------------------------------------------------------------
+ */
 
 struct keywords {
     const char *names[KEYWORDS_MAX + 1];
@@ -265,7 +276,8 @@ int pg_connect(const struct pg_settings *s, const char *instance, enum pg_connec
     return LEAT_OK;
 }
 
-/* --- questions --------------------------------------------------------------------------------- */
+/* --- questions ---------------------------------------------------------------------------------
+ */
 
 /* Collects the results of what was sent and keeps the last. */
 static int collect(PGconn *conn, int64_t timeout_ms, const char *what, PGresult **ret_result,
@@ -300,8 +312,8 @@ static int collect(PGconn *conn, int64_t timeout_ms, const char *what, PGresult 
     return LEAT_OK;
 }
 
-int pg_query(PGconn *conn, const char *sql, int64_t timeout_ms, const char *what, PGresult **ret_result,
-             struct leat_err *err)
+int pg_query(PGconn *conn, const char *sql, int64_t timeout_ms, const char *what,
+             PGresult **ret_result, struct leat_err *err)
 {
     if (!PQsendQuery(conn, sql))
         return pg_fail(conn, NULL, what, err);
@@ -309,14 +321,16 @@ int pg_query(PGconn *conn, const char *sql, int64_t timeout_ms, const char *what
 }
 
 int pg_query_params(PGconn *conn, const char *sql, const char *const *params, int param_count,
-                    int64_t timeout_ms, const char *what, PGresult **ret_result, struct leat_err *err)
+                    int64_t timeout_ms, const char *what, PGresult **ret_result,
+                    struct leat_err *err)
 {
     if (!PQsendQueryParams(conn, sql, param_count, NULL, params, NULL, NULL, 0))
         return pg_fail(conn, NULL, what, err);
     return collect(conn, timeout_ms, what, ret_result, err);
 }
 
-int pg_execute(PGconn *conn, const char *sql, int64_t timeout_ms, const char *what, struct leat_err *err)
+int pg_execute(PGconn *conn, const char *sql, int64_t timeout_ms, const char *what,
+               struct leat_err *err)
 {
     PGresult *result;
     int status = pg_query(conn, sql, timeout_ms, what, &result, err);

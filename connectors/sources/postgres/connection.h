@@ -1,13 +1,14 @@
 /*
  * Connections to the server: how they are opened, how questions are asked, how errors are named.
  *
- * Everything waits with a deadline, because a stopped peer must never stop us. Sessions pin what changes the
- * text of values (date style, time zone, float digits, bytea format, interval style, money's locale), as
- * postgres.md's rule 9 asks: ALTER ROLE … SET would otherwise change what the stream says.
+ * Everything waits with a deadline, because a stopped peer must never stop us. Sessions pin what
+ * changes the text of values (date style, time zone, float digits, bytea format, interval style,
+ * money's locale), as postgres.md's rule 9 asks: ALTER ROLE … SET would otherwise change what the
+ * stream says.
  *
  * Threads: the source's.
- * Errors:  by SQLSTATE, never by message text: LEAT_ERETRY for what passes by itself (network, restart, too
- *          many connections, slot in use), LEAT_ECONFIG for what an operator must mend.
+ * Errors:  by SQLSTATE, never by message text: LEAT_ERETRY for what passes by itself (network,
+ * restart, too many connections, slot in use), LEAT_ECONFIG for what an operator must mend.
  */
 #ifndef POSTGRES_CONNECTION_H
 #define POSTGRES_CONNECTION_H
@@ -26,19 +27,19 @@ enum pg_connection_use {
 int pg_connect(const struct pg_settings *settings, const char *instance, enum pg_connection_use use,
                PGconn **ret_conn, struct leat_err *err) LEAT_MUST_CHECK;
 
-/* One statement by the simple protocol; the result is PQclear()ed by the caller. `what` names the question in
- * errors: "cannot <what>: …". */
-int pg_query(PGconn *conn, const char *sql, int64_t timeout_ms, const char *what, PGresult **ret_result,
-             struct leat_err *err) LEAT_MUST_CHECK;
+/* One statement by the simple protocol; the result is PQclear()ed by the caller. `what` names the
+ * question in errors: "cannot <what>: …". */
+int pg_query(PGconn *conn, const char *sql, int64_t timeout_ms, const char *what,
+             PGresult **ret_result, struct leat_err *err) LEAT_MUST_CHECK;
 
 /* The same with up to 8 text parameters; not on a stream connection. */
 int pg_query_params(PGconn *conn, const char *sql, const char *const *params, int param_count,
-                    int64_t timeout_ms, const char *what, PGresult **ret_result, struct leat_err *err)
-    LEAT_MUST_CHECK;
+                    int64_t timeout_ms, const char *what, PGresult **ret_result,
+                    struct leat_err *err) LEAT_MUST_CHECK;
 
 /* A statement without rows. */
-int pg_execute(PGconn *conn, const char *sql, int64_t timeout_ms, const char *what, struct leat_err *err)
-    LEAT_MUST_CHECK;
+int pg_execute(PGconn *conn, const char *sql, int64_t timeout_ms, const char *what,
+               struct leat_err *err) LEAT_MUST_CHECK;
 
 /* LEAT_ERETRY or LEAT_ECONFIG … for a SQLSTATE; NULL or "" is the network's. */
 int pg_classify(const char *sqlstate);

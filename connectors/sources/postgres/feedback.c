@@ -1,10 +1,13 @@
 /*
  * What the server hears from us. Three rules keep it both safe and quick:
  *
- *   - only what is durable is confirmed (I2); a keepalive's position becomes our position first, is stored like any
- *     other, and is confirmed then: so the store always knows everything that was ever confirmed
- *   - a status update goes out on a timer that nothing can block, at a quarter of wal_sender_timeout at the latest
- *   - questions are answered, but ten times a second at most: a server that shuts down asks without end
+ *   - only what is durable is confirmed (I2); a keepalive's position becomes our position first, is
+ * stored like any other, and is confirmed then: so the store always knows everything that was ever
+ * confirmed
+ *   - a status update goes out on a timer that nothing can block, at a quarter of
+ * wal_sender_timeout at the latest
+ *   - questions are answered, but ten times a second at most: a server that shuts down asks without
+ * end
  */
 #include "sources/postgres/postgres.h"
 
@@ -33,8 +36,9 @@ void pg_feedback_init(struct pg_source *s)
     };
 }
 
-/* Everything before a keepalive's position has been received; what of it is an event is ahead of us in the same
- * queue. So the position may become ours, at a cost of one commit: at once when the server asks, else now and then. */
+/* Everything before a keepalive's position has been received; what of it is an event is ahead of us
+ * in the same queue. So the position may become ours, at a cost of one commit: at once when the
+ * server asks, else now and then. */
 static void adopt(struct pg_source *s, const struct pg_wal_message *wal)
 {
     struct pg_feedback *f = &s->feedback;
@@ -82,7 +86,8 @@ static int check_silence(struct pg_source *s, int64_t now, bool *ret_ask, struct
 {
     int64_t silent = now - s->walsender.received_ms;
     if (silent > s->feedback.receive_limit_ms)
-        return leat_fail(err, LEAT_ERETRY, "nothing was heard from the server for %" PRId64 " ms", silent);
+        return leat_fail(err, LEAT_ERETRY, "nothing was heard from the server for %" PRId64 " ms",
+                         silent);
     *ret_ask = silent > ASK_AFTER_MS && now - s->feedback.asked_ms > ASK_AFTER_MS;
     if (*ret_ask)
         s->feedback.asked_ms = now;

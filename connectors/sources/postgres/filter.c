@@ -39,7 +39,8 @@ static bool table_matches(const char *pattern, struct leat_slice schema, struct 
     return glob(head(&rest), schema) && glob(rest, table);
 }
 
-static bool any_table(const struct leat_strings *list, struct leat_slice schema, struct leat_slice table)
+static bool any_table(const struct leat_strings *list, struct leat_slice schema,
+                      struct leat_slice table)
 {
     for (size_t i = 0; i < list->count; i++)
         if (table_matches(list->items[i], schema, table))
@@ -54,7 +55,8 @@ bool pg_filter_table(const struct pg_settings *s, struct leat_slice schema, stru
     return !any_table(&s->exclude_tables, schema, table);
 }
 
-/* Splits "schema.table.column" and matches the three; *ret_table tells whether the first two did. */
+/* Splits "schema.table.column" and matches the three; *ret_table tells whether the first two did.
+ */
 static bool column_matches(const char *pattern, struct leat_slice schema, struct leat_slice table,
                            struct leat_slice column, bool *ret_table)
 {
@@ -65,8 +67,8 @@ static bool column_matches(const char *pattern, struct leat_slice schema, struct
     return table_too && glob(rest, column);
 }
 
-static bool any_column(const struct leat_strings *list, struct leat_slice schema, struct leat_slice table,
-                       struct leat_slice column, bool *ret_table)
+static bool any_column(const struct leat_strings *list, struct leat_slice schema,
+                       struct leat_slice table, struct leat_slice column, bool *ret_table)
 {
     bool found = false;
     for (size_t i = 0; i < list->count; i++)

@@ -1,7 +1,7 @@
 /*
- * Lag and retained log, asked on the SQL connection beside the stream. One question at a time, sent and fetched
- * without waiting; a connection that breaks is made again, also without waiting. Nothing here can fail the
- * stream: what is unknown is -1.
+ * Lag and retained log, asked on the SQL connection beside the stream. One question at a time, sent
+ * and fetched without waiting; a connection that breaks is made again, also without waiting.
+ * Nothing here can fail the stream: what is unknown is -1.
  */
 #include "sources/postgres/postgres.h"
 
@@ -21,7 +21,8 @@ static void answer(struct pg_source *s, PGresult *result)
     uint64_t restart = pg_lsn(result, 0, 1);
     stats->retained_bytes = restart && s->monitor.server_lsn > restart
                                 ? (int64_t)(s->monitor.server_lsn - restart)
-                                : restart ? 0 : -1;
+                            : restart ? 0
+                                      : -1;
 }
 
 static void drop(struct pg_source *s)
@@ -52,12 +53,12 @@ static void fetch(struct pg_source *s)
 static void ask(struct pg_source *s)
 {
     const char *params[] = {s->slot};
-    s->monitor.asked =
-        PQsendQueryParams(s->sql,
-                          "SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE "
-                          "pg_current_wal_lsn() END, (SELECT restart_lsn FROM pg_catalog.pg_replication_slots "
-                          "WHERE slot_name = $1)",
-                          1, NULL, params, NULL, NULL, 0);
+    s->monitor.asked = PQsendQueryParams(
+        s->sql,
+        "SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE "
+        "pg_current_wal_lsn() END, (SELECT restart_lsn FROM pg_catalog.pg_replication_slots "
+        "WHERE slot_name = $1)",
+        1, NULL, params, NULL, NULL, 0);
     if (!s->monitor.asked)
         drop(s);
 }

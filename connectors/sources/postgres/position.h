@@ -4,10 +4,10 @@
  *     pg1 system=7385020611530956829 timeline=1 database=16384 lsn=0/19D0D88 commit=0/19D0D58
  *         transaction=0/1A00000 rows=1200 messages=0
  *
- * lsn          resume here: end LSN of the last commit that is stored whole, or a keepalive's position after it
- * commit       that commit's own LSN, for people
- * transaction  commit LSN of a transaction of which a beginning is stored; 0/0: none
- * rows, messages   how much of it: the server sends it again whole, and so many are dropped
+ * lsn          resume here: end LSN of the last commit that is stored whole, or a keepalive's
+ * position after it commit       that commit's own LSN, for people transaction  commit LSN of a
+ * transaction of which a beginning is stored; 0/0: none rows, messages   how much of it: the server
+ * sends it again whole, and so many are dropped
  *
  * Threads: pure.
  */
@@ -30,7 +30,7 @@ struct pg_position {
 void pg_position_format(const struct pg_position *position, struct leat_buf *buf);
 
 /* LEAT_ECONFIG: not such a text. */
-int pg_position_parse(struct leat_slice text, struct pg_position *ret_position, struct leat_err *err)
-    LEAT_MUST_CHECK;
+int pg_position_parse(struct leat_slice text, struct pg_position *ret_position,
+                      struct leat_err *err) LEAT_MUST_CHECK;
 
 #endif

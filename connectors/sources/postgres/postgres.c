@@ -1,6 +1,6 @@
 /*
- * The Postgres source: logical replication with pgoutput. This file is the table of contents: each function of
- * the ops table, in the order of a session.
+ * The Postgres source: logical replication with pgoutput. This file is the table of contents: each
+ * function of the ops table, in the order of a session.
  */
 #include "sources/postgres/postgres.h"
 
@@ -21,7 +21,8 @@ enum {
     TIMER_SLACK_NS = 10 * 1000,
 };
 
-/* --- check -------------------------------------------------------------------------------------- */
+/* --- check --------------------------------------------------------------------------------------
+ */
 
 static int source_validate(const void *ctx, struct leat_err *err)
 {
@@ -35,14 +36,16 @@ static void name_instance(struct pg_source *s, const char *instance)
     pg_settings_name(s->settings.publication, instance, s->publication);
 }
 
-static int source_check(void *ctx, const char *instance, struct leat_report *report, struct leat_err *err)
+static int source_check(void *ctx, const char *instance, struct leat_report *report,
+                        struct leat_err *err)
 {
     struct pg_source *s = ctx;
     name_instance(s, instance);
     return pg_preflight(s, report, err);
 }
 
-/* --- open -------------------------------------------------------------------------------------- */
+/* --- open --------------------------------------------------------------------------------------
+ */
 
 /* What START_REPLICATION's session needs and old servers would refuse in start-up options. */
 static int prepare_session(struct pg_source *s, struct leat_err *err)
@@ -51,10 +54,12 @@ static int prepare_session(struct pg_source *s, struct leat_err *err)
     int version = s->server.version;
     int at = 0;
     if (version >= 120000)
-        at += snprintf(sql + at, sizeof sql - (size_t)at, "SET wal_sender_timeout = '%" PRId64 "ms';",
-                       s->settings.wal_sender_timeout_ms);
+        at +=
+            snprintf(sql + at, sizeof sql - (size_t)at, "SET wal_sender_timeout = '%" PRId64 "ms';",
+                     s->settings.wal_sender_timeout_ms);
     if (version >= 130000 && s->settings.decoding_work_mem)
-        at += snprintf(sql + at, sizeof sql - (size_t)at, "SET logical_decoding_work_mem = '%" PRId64 "kB';",
+        at += snprintf(sql + at, sizeof sql - (size_t)at,
+                       "SET logical_decoding_work_mem = '%" PRId64 "kB';",
                        s->settings.decoding_work_mem / 1024);
     if (!s->settings.client_encoding && strcmp(s->server.encoding, "SQL_ASCII") == 0)
         at += snprintf(sql + at, sizeof sql - (size_t)at, "SET client_encoding = 'SQL_ASCII';");
@@ -69,16 +74,19 @@ static int prepare_publication(struct pg_source *s, struct leat_err *err)
     bool exists;
     int status = LEAT_OK;
     if (s->settings.create && !s->server.in_recovery)
-        status = pg_catalog_publish(s->sql, &s->settings, s->instance, s->server.version, s->publication,
-                                    patience, err);
+        status = pg_catalog_publish(s->sql, &s->settings, s->instance, s->server.version,
+                                    s->publication, patience, err);
     if (!status)
-        status = pg_catalog_publications(s->sql, s->publication, patience, &exists, &s->insert_publication, err);
+        status = pg_catalog_publications(s->sql, s->publication, patience, &exists,
+                                         &s->insert_publication, err);
     if (status || exists)
         return status;
-    leat_fail(err, LEAT_ECONFIG, "publication \"%s\" does not exist in database \"%s\"", s->publication,
-              s->settings.database);
-    leat_err_hint(err, "set create: true for this source, or let the tables' owner run: CREATE PUBLICATION \"%s\" FOR "
-                       "TABLE …; (before the slot is made)", s->publication);
+    leat_fail(err, LEAT_ECONFIG, "publication \"%s\" does not exist in database \"%s\"",
+              s->publication, s->settings.database);
+    leat_err_hint(err,
+                  "set create: true for this source, or let the tables' owner run: CREATE "
+                  "PUBLICATION \"%s\" FOR TABLE …; (before the slot is made)",
+                  s->publication);
     return err->code;
 }
 
@@ -99,7 +107,8 @@ static int source_open(void *ctx, const struct leat_source_env *env, struct leat
     if (!status)
         status = pg_connect(&s->settings, s->instance, PG_USE_STREAM, &s->stream, err);
     if (!status)
-        status = pg_catalog_server(s->stream, s->sql, s->settings.connect_timeout_ms, &s->server, err);
+        status =
+            pg_catalog_server(s->stream, s->sql, s->settings.connect_timeout_ms, &s->server, err);
     if (!status)
         status = prepare_session(s, err);
     if (!status)
@@ -107,10 +116,11 @@ static int source_open(void *ctx, const struct leat_source_env *env, struct leat
     return status;
 }
 
-/* --- start ------------------------------------------------------------------------------------- */
+/* --- start -------------------------------------------------------------------------------------
+ */
 
-/* The source block of the envelope, in the order that its readers expect. The transaction's attributes are filled
- * in changes.c in the order of declaration here. */
+/* The source block of the envelope, in the order that its readers expect. The transaction's
+ * attributes are filled in changes.c in the order of declaration here. */
 static void declare_origin(struct pg_source *s)
 {
     s->origin = (struct leat_origin){
@@ -119,26 +129,29 @@ static void declare_origin(struct pg_source *s)
         .database = leat_slice_text(s->settings.database),
         .server = leat_slice_text(s->server.version_text),
         .attr_count = 8,
-        .attrs = {
-            {LEAT_SLICE_LITERAL("lastCommitLsn"), LEAT_ATTR_TRANSACTION, LEAT_ATTR_SEQUENCE},
-            {LEAT_SLICE_LITERAL("schema"), LEAT_ATTR_SCHEMA, LEAT_ATTR_FIELD},
-            {LEAT_SLICE_LITERAL("table"), LEAT_ATTR_TABLE, LEAT_ATTR_FIELD},
-            {LEAT_SLICE_LITERAL("txId"), LEAT_ATTR_TRANSACTION, LEAT_ATTR_FIELD},
-            {LEAT_SLICE_LITERAL("lsn"), LEAT_ATTR_EVENT, LEAT_ATTR_FIELD | LEAT_ATTR_SEQUENCE},
-            {LEAT_SLICE_LITERAL("xmin"), LEAT_ATTR_NONE, LEAT_ATTR_FIELD},
-            {LEAT_SLICE_LITERAL("origin"), LEAT_ATTR_TRANSACTION, LEAT_ATTR_FIELD},
-            {LEAT_SLICE_LITERAL("origin_lsn"), LEAT_ATTR_TRANSACTION, LEAT_ATTR_FIELD},
-        },
+        .attrs =
+            {
+                {LEAT_SLICE_LITERAL("lastCommitLsn"), LEAT_ATTR_TRANSACTION, LEAT_ATTR_SEQUENCE},
+                {LEAT_SLICE_LITERAL("schema"), LEAT_ATTR_SCHEMA, LEAT_ATTR_FIELD},
+                {LEAT_SLICE_LITERAL("table"), LEAT_ATTR_TABLE, LEAT_ATTR_FIELD},
+                {LEAT_SLICE_LITERAL("txId"), LEAT_ATTR_TRANSACTION, LEAT_ATTR_FIELD},
+                {LEAT_SLICE_LITERAL("lsn"), LEAT_ATTR_EVENT, LEAT_ATTR_FIELD | LEAT_ATTR_SEQUENCE},
+                {LEAT_SLICE_LITERAL("xmin"), LEAT_ATTR_NONE, LEAT_ATTR_FIELD},
+                {LEAT_SLICE_LITERAL("origin"), LEAT_ATTR_TRANSACTION, LEAT_ATTR_FIELD},
+                {LEAT_SLICE_LITERAL("origin_lsn"), LEAT_ATTR_TRANSACTION, LEAT_ATTR_FIELD},
+            },
     };
     s->origin_defined = false;
 }
 
 static int choose_format(struct pg_source *s, struct leat_err *err)
 {
-    s->binary = s->server.version >= 140000 && !s->text_only && s->settings.format != PG_FORMAT_TEXT;
+    s->binary =
+        s->server.version >= 140000 && !s->text_only && s->settings.format != PG_FORMAT_TEXT;
     if (!s->binary || s->settings.format == PG_FORMAT_BINARY)
         return LEAT_OK;
-    return pg_catalog_binary_exact(s->sql, s->publication, s->settings.connect_timeout_ms, &s->binary, err);
+    return pg_catalog_binary_exact(s->sql, s->publication, s->settings.connect_timeout_ms,
+                                   &s->binary, err);
 }
 
 /* Options that the server does not know are errors there: the list follows its version. */
@@ -156,9 +169,15 @@ static int start_command(struct pg_source *s, struct leat_buf *command, struct l
                     s->insert_publication ? insert_name : "");
     char *literal = PQescapeLiteral(s->sql, leat_buf_text(&names), names.len);
     pg_lsn_format(s->position.lsn, lsn);
-    leat_buf_format(command, "START_REPLICATION SLOT \"%s\" LOGICAL %s (proto_version '%d', publication_names %s",
-                    s->slot, lsn, version >= 160000 ? 4 : version >= 150000 ? 3 : version >= 140000 ? 2 : 1,
-                    literal ? literal : "''");
+    leat_buf_format(
+        command,
+        "START_REPLICATION SLOT \"%s\" LOGICAL %s (proto_version '%d', publication_names %s",
+        s->slot, lsn,
+        version >= 160000   ? 4
+        : version >= 150000 ? 3
+        : version >= 140000 ? 2
+                            : 1,
+        literal ? literal : "''");
     if (s->binary)
         leat_buf_format(command, ", binary 'true'");
     if (version >= 140000 && s->settings.messages)
@@ -170,7 +189,8 @@ static int start_command(struct pg_source *s, struct leat_buf *command, struct l
     PQfreemem(insert_name);
     PQfreemem(literal);
     leat_buf_release(&names);
-    return command->full ? leat_fail(err, LEAT_ELIMIT, "the replication command is too long") : LEAT_OK;
+    return command->full ? leat_fail(err, LEAT_ELIMIT, "the replication command is too long")
+                         : LEAT_OK;
 }
 
 static int stream_start(struct pg_source *s, struct leat_err *err)
@@ -209,13 +229,17 @@ static int source_start(void *ctx, struct leat_slice token, struct leat_err *err
     char lsn[PG_LSN_TEXT];
     pg_lsn_format(s->position.lsn, lsn);
     LEAT_INFO("source", s->instance, "streaming", LEAT_F_TEXT("server", s->server.version_text),
-              LEAT_F_TEXT("slot", s->slot), LEAT_F_TEXT("from", lsn), LEAT_F_INT("timeline", s->server.timeline),
+              LEAT_F_TEXT("slot", s->slot), LEAT_F_TEXT("from", lsn),
+              LEAT_F_INT("timeline", s->server.timeline),
               LEAT_F_TEXT("format", s->binary ? "binary" : "text"),
-              LEAT_F_TEXT("transport", s->walsender.ssl ? "tls" : s->walsender.tcp ? "tcp" : "socket"));
+              LEAT_F_TEXT("transport", s->walsender.ssl   ? "tls"
+                                       : s->walsender.tcp ? "tcp"
+                                                          : "socket"));
     return LEAT_OK;
 }
 
-/* --- poll -------------------------------------------------------------------------------------- */
+/* --- poll --------------------------------------------------------------------------------------
+ */
 
 static int put_position(struct pg_source *s, struct leat_batch *batch, struct leat_err *err)
 {
@@ -259,10 +283,11 @@ static void count_rate(struct pg_rate *rate, int64_t got_bytes)
     *rate = (struct pg_rate){.since_ms = now_ms, .busy = rate->busy};
 }
 
-/* A server that decodes flat out sends a message at a time, and waking for each costs both sides more than the
- * message does. So while the stream is busy and reads bring little, a short sleep lets some gather. Never at a few
- * thousand changes a second or less: there each is read and stored at once. On a socket the server's buffer holds a
- * few hundred messages, and a longer sleep would leave it waiting. */
+/* A server that decodes flat out sends a message at a time, and waking for each costs both sides
+ * more than the message does. So while the stream is busy and reads bring little, a short sleep
+ * lets some gather. Never at a few thousand changes a second or less: there each is read and stored
+ * at once. On a socket the server's buffer holds a few hundred messages, and a longer sleep would
+ * leave it waiting. */
 static void nap(struct pg_source *s, int64_t got_bytes)
 {
     count_rate(&s->rate, got_bytes);
@@ -291,7 +316,8 @@ static int idle_poll(struct pg_source *s, int64_t until_ms, struct leat_err *err
     return session_service(s, err);
 }
 
-static int read_some(struct pg_source *s, int64_t until_ms, struct leat_batch *batch, struct leat_err *err)
+static int read_some(struct pg_source *s, int64_t until_ms, struct leat_batch *batch,
+                     struct leat_err *err)
 {
     int64_t from_bytes = s->walsender.received_bytes;
     for (;;) {
@@ -311,7 +337,8 @@ static int read_some(struct pg_source *s, int64_t until_ms, struct leat_batch *b
         status = session_service(s, err);
         int64_t due = pg_feedback_due_ms(s);
         if (status || leat_clock_monotonic_ms() >= until_ms ||
-            pg_walsender_wait(&s->walsender, false, s->env->wake_fd, due < until_ms ? due : until_ms))
+            pg_walsender_wait(&s->walsender, false, s->env->wake_fd,
+                              due < until_ms ? due : until_ms))
             return status;
     }
 }
@@ -337,7 +364,8 @@ static int source_poll(void *ctx, int64_t until_ms, struct leat_batch *batch, st
     return serviced ? serviced : status;
 }
 
-/* --- confirm, close ---------------------------------------------------------------------------- */
+/* --- confirm, close ----------------------------------------------------------------------------
+ */
 
 static int source_confirm(void *ctx, struct leat_slice token, struct leat_err *err)
 {

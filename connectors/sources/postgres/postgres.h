@@ -2,10 +2,9 @@
  * One instance of a Postgres source: its settings, connections, and where it is in the log.
  *
  *     postgres.c    ops table, open, start, poll, confirm, close: the table of contents
- *     resume.c      where the stream resumes, and what was lost: the questions before START_REPLICATION
- *     changes.c     pgoutput messages become events in the batch
- *     feedback.c    keepalives, confirmations, timers
- *     monitor.c     lag and retained log, asked beside the stream
+ *     resume.c      where the stream resumes, and what was lost: the questions before
+ * START_REPLICATION changes.c     pgoutput messages become events in the batch feedback.c
+ * keepalives, confirmations, timers monitor.c     lag and retained log, asked beside the stream
  *
  * Private to this directory. Threads: the source's.
  */
@@ -24,8 +23,8 @@
 /* The transaction between BEGIN and COMMIT. */
 struct pg_transaction {
     bool open;
-    bool begun;         /* told the batch: it has had an event */
-    bool stored;        /* all of it is in the store already: dropped */
+    bool begun;  /* told the batch: it has had an event */
+    bool stored; /* all of it is in the store already: dropped */
     uint64_t commit_lsn;
     int64_t commit_time_us;
     uint32_t xid;
@@ -48,11 +47,11 @@ struct pg_gap {
 };
 
 struct pg_feedback {
-    uint64_t durable_lsn;  /* what may be confirmed */
-    bool due;              /* durable_lsn moved since the last status update */
-    bool owed;             /* the server asked */
-    int64_t answered_ms;   /* last answer to a question: answers are rate-limited */
-    int64_t adopted_ms;    /* last time a keepalive's position became the position */
+    uint64_t durable_lsn; /* what may be confirmed */
+    bool due;             /* durable_lsn moved since the last status update */
+    bool owed;            /* the server asked */
+    int64_t answered_ms;  /* last answer to a question: answers are rate-limited */
+    int64_t adopted_ms;   /* last time a keepalive's position became the position */
     int64_t asked_ms;
     int64_t receive_limit_ms;
     int64_t status_limit_ms;
@@ -60,7 +59,7 @@ struct pg_feedback {
 };
 
 struct pg_monitor {
-    bool asked;         /* a question is on its way */
+    bool asked; /* a question is on its way */
     int64_t next_ms;
     uint64_t server_lsn; /* end of the server's log when last asked */
 };
@@ -81,8 +80,8 @@ struct pg_source {
     bool binary;    /* wire format of this session */
     bool text_only; /* a type without exact binary form was met: this and later sessions use text */
 
-    PGconn *sql;           /* questions */
-    PGconn *stream;        /* until START_REPLICATION; then the walsender has it */
+    PGconn *sql;    /* questions */
+    PGconn *stream; /* until START_REPLICATION; then the walsender has it */
     struct pg_walsender walsender;
     struct pg_server server;
     struct pgoutput decoder;
@@ -96,13 +95,13 @@ struct pg_source {
     bool origin_defined;
     struct pg_gap gap;
 
-    struct leat_event event; /* being added */
+    struct leat_event event;                   /* being added */
     struct leat_transaction event_transaction; /* outside of BEGIN … COMMIT: messages, gaps */
     char transaction_id[LEAT_TRANSACTION_ID_MAX];
     enum pg_pending pending;
     struct pgoutput_message message; /* being worked on; views the receive buffer */
     uint32_t truncate_next;
-    struct leat_arena scratch;       /* lifetime: a message */
+    struct leat_arena scratch; /* lifetime: a message */
 
     struct pg_feedback feedback;
     struct pg_monitor monitor;
@@ -111,23 +110,27 @@ struct pg_source {
     bool opened;
 };
 
-/* --- resume.c ---------------------------------------------------------------------------------- */
+/* --- resume.c ----------------------------------------------------------------------------------
+ */
 
-/* Decides where the stream resumes; creates the slot on the first run. A loss is an error with its remedy, or
- * source->gap when on_gap is record. */
-int pg_resume(struct pg_source *source, struct leat_slice token, struct leat_err *err) LEAT_MUST_CHECK;
+/* Decides where the stream resumes; creates the slot on the first run. A loss is an error with its
+ * remedy, or source->gap when on_gap is record. */
+int pg_resume(struct pg_source *source, struct leat_slice token,
+              struct leat_err *err) LEAT_MUST_CHECK;
 
-/* --- changes.c --------------------------------------------------------------------------------- */
+/* --- changes.c ---------------------------------------------------------------------------------
+ */
 
 /* Works on one WAL payload. LEAT_AGAIN: something is pending; return from poll. */
 int pg_change(struct pg_source *source, const struct pg_wal_message *wal, struct leat_batch *batch,
               struct leat_err *err) LEAT_MUST_CHECK;
 
 /* Adds what is pending, and the gap's event. LEAT_AGAIN: still no room. */
-int pg_change_pending(struct pg_source *source, struct leat_batch *batch, struct leat_err *err)
-    LEAT_MUST_CHECK;
+int pg_change_pending(struct pg_source *source, struct leat_batch *batch,
+                      struct leat_err *err) LEAT_MUST_CHECK;
 
-/* --- feedback.c -------------------------------------------------------------------------------- */
+/* --- feedback.c --------------------------------------------------------------------------------
+ */
 
 void pg_feedback_init(struct pg_source *source);
 void pg_feedback_keepalive(struct pg_source *source, const struct pg_wal_message *wal);
@@ -141,7 +144,8 @@ int64_t pg_feedback_due_ms(const struct pg_source *source);
 /* The server, or our patience, wants the next confirmation at once. */
 void pg_feedback_durable(struct pg_source *source, uint64_t lsn);
 
-/* --- monitor.c --------------------------------------------------------------------------------- */
+/* --- monitor.c ---------------------------------------------------------------------------------
+ */
 
 /* Never blocks: asks every few seconds and takes the answer when it is there. */
 void pg_monitor_service(struct pg_source *source);
@@ -150,10 +154,11 @@ void pg_monitor_lag(struct pg_source *source);
 /* Waits for an answer that is on its way, so that the connection is free. False: it is not. */
 bool pg_monitor_settle(struct pg_source *source, int64_t timeout_ms);
 
-/* --- preflight.c ------------------------------------------------------------------------------- */
+/* --- preflight.c -------------------------------------------------------------------------------
+ */
 
-int pg_preflight(struct pg_source *source, struct leat_report *report, struct leat_err *err)
-    LEAT_MUST_CHECK;
+int pg_preflight(struct pg_source *source, struct leat_report *report,
+                 struct leat_err *err) LEAT_MUST_CHECK;
 
 extern const struct leat_source_ops pg_source_ops;
 

@@ -5,13 +5,14 @@
 #include <stdlib.h>
 
 enum {
-    SLOTS_FIRST = 64,           /* a power of two */
+    SLOTS_FIRST = 64,             /* a power of two */
     RELATION_ARENA_MAX = 4 << 20, /* 1,600 columns with names and types */
     TEXT_OID = 25,
 };
 static const struct leat_slice MASK = LEAT_SLICE_LITERAL("***");
 
-/* --- the table of relations -------------------------------------------------------------------- */
+/* --- the table of relations --------------------------------------------------------------------
+ */
 
 static void relation_free(struct pg_relation *r)
 {
@@ -89,7 +90,8 @@ static void cache_replace(struct pg_relcache *cache, struct pg_relation *r)
     cache->last = r;
 }
 
-/* --- a relation from its message --------------------------------------------------------------- */
+/* --- a relation from its message ---------------------------------------------------------------
+ */
 
 static const struct pg_column_fact *fact_find(const struct pg_column_fact *facts, size_t count,
                                               const struct pgoutput_column *column)
@@ -109,8 +111,9 @@ static const struct pgtype *column_type(const struct pgoutput_column *column,
     return pgtype_find(fact && fact->base_type ? fact->base_type : column->type);
 }
 
-static void describe(struct pg_relation *r, const struct pgoutput_column *column, const struct pgtype *type,
-                     const struct pg_column_fact *fact, struct leat_column *ret_column)
+static void describe(struct pg_relation *r, const struct pgoutput_column *column,
+                     const struct pgtype *type, const struct pg_column_fact *fact,
+                     struct leat_column *ret_column)
 {
     char room[256];
     struct leat_buf text = {(uint8_t *)room, 0, sizeof room, sizeof room, false};
@@ -120,12 +123,13 @@ static void describe(struct pg_relation *r, const struct pgoutput_column *column
     ret_column->type = leat_arena_copy(&r->arena, fact ? fact->type_text : leat_buf_slice(&text));
     ret_column->kind = type->kind;
     ret_column->element = type->element;
-    ret_column->nullable = !fact          ? LEAT_NULLABLE_UNKNOWN
+    ret_column->nullable = !fact            ? LEAT_NULLABLE_UNKNOWN
                            : fact->not_null ? LEAT_NULLABLE_NO
                                             : LEAT_NULLABLE_YES;
 }
 
-/* The primary key where the catalogue knows it; else the replica identity, unless that is the whole row. */
+/* The primary key where the catalogue knows it; else the replica identity, unless that is the whole
+ * row. */
 static void number_key(struct pg_relation *r, const struct pgoutput_message *m,
                        const struct pg_column_fact *facts, size_t fact_count)
 {
@@ -211,7 +215,8 @@ int pg_relcache_put(struct pg_relcache *cache, const struct pg_settings *setting
     return LEAT_OK;
 }
 
-/* --- rows -------------------------------------------------------------------------------------- */
+/* --- rows --------------------------------------------------------------------------------------
+ */
 
 static int decode(const struct pg_wire_column *w, const struct pgoutput_field *f,
                   struct leat_arena *scratch, struct leat_value *ret_value, struct leat_err *err)
@@ -220,8 +225,9 @@ static int decode(const struct pg_wire_column *w, const struct pgoutput_field *f
         *ret_value = (struct leat_value){.kind = LEAT_STRING, .text = MASK};
         return LEAT_OK;
     }
-    return f->form == PGOUTPUT_TEXT ? pgtype_decode_text(w->type, f->data, scratch, ret_value, err)
-                                    : pgtype_decode_binary(w->type, f->data, scratch, ret_value, err);
+    return f->form == PGOUTPUT_TEXT
+               ? pgtype_decode_text(w->type, f->data, scratch, ret_value, err)
+               : pgtype_decode_binary(w->type, f->data, scratch, ret_value, err);
 }
 
 int pg_relation_row(struct pg_relation *r, const struct pgoutput_tuple *tuple, bool key_only,
@@ -229,7 +235,8 @@ int pg_relation_row(struct pg_relation *r, const struct pgoutput_tuple *tuple, b
                     struct leat_value *values, int64_t *ret_absent, struct leat_err *err)
 {
     if (tuple->count != r->wire_count)
-        return leat_fail(err, LEAT_EPROTO, "a row of table \"%.*s\" has %u columns where %u were announced",
+        return leat_fail(err, LEAT_EPROTO,
+                         "a row of table \"%.*s\" has %u columns where %u were announced",
                          LEAT_SLICE_ARG(r->schema.table), tuple->count, r->wire_count);
     for (uint16_t i = 0; i < tuple->count; i++) {
         const struct pg_wire_column *w = &r->wire[i];
@@ -248,7 +255,8 @@ int pg_relation_row(struct pg_relation *r, const struct pgoutput_tuple *tuple, b
         } else {
             int status = decode(w, f, scratch, v, err);
             if (status) {
-                leat_err_context(err, "table \"%.*s\", column \"%.*s\"", LEAT_SLICE_ARG(r->schema.table),
+                leat_err_context(err, "table \"%.*s\", column \"%.*s\"",
+                                 LEAT_SLICE_ARG(r->schema.table),
                                  LEAT_SLICE_ARG(r->schema.columns[w->stored].name));
                 return status;
             }

@@ -1,12 +1,12 @@
 /*
- * Relations as the log describes them: replaced on every RELATION message, never remembered over connections,
- * keyed by OID because names move. A relation knows how each column of the wire is typed and where it goes in
- * the stored row; excluded columns go nowhere, masked ones become ***.
+ * Relations as the log describes them: replaced on every RELATION message, never remembered over
+ * connections, keyed by OID because names move. A relation knows how each column of the wire is
+ * typed and where it goes in the stored row; excluded columns go nowhere, masked ones become ***.
  *
  *     RELATION ─▶ put ─▶ struct pg_relation ─▶ find ─▶ row ─▶ values for an event
  *
- * Ownership: relations live until the cache is reset; a row's values until the next row of the same relation.
- * Threads:   the source's.
+ * Ownership: relations live until the cache is reset; a row's values until the next row of the same
+ * relation. Threads:   the source's.
  */
 #ifndef POSTGRES_RELCACHE_H
 #define POSTGRES_RELCACHE_H
@@ -21,14 +21,14 @@ struct pg_wire_column {
     const struct pgtype *type;
     int32_t stored; /* index in the stored row; -1: excluded */
     bool masked;
-    bool identity;  /* part of the replica identity */
+    bool identity; /* part of the replica identity */
 };
 
 struct pg_relation {
     uint32_t oid;
-    bool captured;        /* passes the table filter */
-    bool binary_inexact;  /* has a column whose binary form we do not know */
-    uint64_t shape;       /* hash of the message, to ignore repeats */
+    bool captured;       /* passes the table filter */
+    bool binary_inexact; /* has a column whose binary form we do not know */
+    uint64_t shape;      /* hash of the message, to ignore repeats */
     uint16_t wire_count;
     struct pg_wire_column *wire;
     struct leat_schema schema;
@@ -39,7 +39,7 @@ struct pg_relation {
 struct pg_relcache {
     struct pg_relation **slots; /* open addressing by OID */
     size_t slot_count, count;
-    struct pg_relation *last;   /* rows come in runs */
+    struct pg_relation *last; /* rows come in runs */
 };
 
 void pg_relcache_init(struct pg_relcache *cache);
@@ -53,14 +53,16 @@ bool pg_relcache_repeats(struct pg_relcache *cache, uint32_t oid, uint64_t shape
 
 /* Takes the message over; facts may be empty. *ret_relation has schema.ref 0. */
 int pg_relcache_put(struct pg_relcache *cache, const struct pg_settings *settings,
-                    struct leat_slice database, const struct pgoutput_message *message, uint64_t shape,
-                    const struct pg_column_fact *facts, size_t fact_count,
+                    struct leat_slice database, const struct pgoutput_message *message,
+                    uint64_t shape, const struct pg_column_fact *facts, size_t fact_count,
                     struct pg_relation **ret_relation, struct leat_err *err) LEAT_MUST_CHECK;
 
-/* Decodes a row into relation->before or ->after. `key_only`: columns that are not part of the identity are absent.
- * `complete` (may be NULL) fills unchanged TOAST values in. *ret_absent counts what stays absent. */
+/* Decodes a row into relation->before or ->after. `key_only`: columns that are not part of the
+ * identity are absent. `complete` (may be NULL) fills unchanged TOAST values in. *ret_absent counts
+ * what stays absent. */
 int pg_relation_row(struct pg_relation *relation, const struct pgoutput_tuple *tuple, bool key_only,
-                    const struct leat_value *complete, struct leat_arena *scratch, struct leat_value *values,
-                    int64_t *ret_absent, struct leat_err *err) LEAT_MUST_CHECK;
+                    const struct leat_value *complete, struct leat_arena *scratch,
+                    struct leat_value *values, int64_t *ret_absent,
+                    struct leat_err *err) LEAT_MUST_CHECK;
 
 #endif

@@ -1,12 +1,13 @@
 /*
- * Before START_REPLICATION: is this the cluster that our offset is about, does the slot still hold everything
- * behind the offset, and where does the stream go on? (postgres.md 1.12)
+ * Before START_REPLICATION: is this the cluster that our offset is about, does the slot still hold
+ * everything behind the offset, and where does the stream go on? (postgres.md 1.12)
  *
- * The server accepts any start position: one beyond its end, or one in a part of the log that is gone, is silently
- * answered with whatever there is. So nothing is started before these questions are settled (I10).
+ * The server accepts any start position: one beyond its end, or one in a part of the log that is
+ * gone, is silently answered with whatever there is. So nothing is started before these questions
+ * are settled (I10).
  *
- * What we confirm is always stored first, so a slot whose confirmed position is ahead of our offset was moved
- * by somebody else, or made anew: what lies between is gone.
+ * What we confirm is always stored first, so a slot whose confirmed position is ahead of our offset
+ * was moved by somebody else, or made anew: what lies between is gone.
  */
 #include "sources/postgres/postgres.h"
 
@@ -20,17 +21,23 @@ static int64_t patience(const struct pg_source *s)
     return s->settings.connect_timeout_ms;
 }
 
-/* Something between `from` and `to` is not in the stream: an error with its remedy, or a gap to record. */
-static int lose(struct pg_source *s, const char *reason, uint64_t from, uint64_t to, const char *text,
-                struct leat_err *err)
+/* Something between `from` and `to` is not in the stream: an error with its remedy, or a gap to
+ * record. */
+static int lose(struct pg_source *s, const char *reason, uint64_t from, uint64_t to,
+                const char *text, struct leat_err *err)
 {
     char a[PG_LSN_TEXT], b[PG_LSN_TEXT];
     pg_lsn_format(from, a);
     pg_lsn_format(to, b);
     if (s->settings.on_gap == PG_GAP_STOP) {
-        leat_fail(err, LEAT_ECONFIG, "%s: %s; changes from %s to %s are not in the stream", reason, text, a, b);
-        leat_err_hint(err, "find out who did it; then set on_gap: record for this source and restart, which stores one "
-                           "gap event and goes on at %s (or move the offset yourself with leat offsets set)", b);
+        leat_fail(err, LEAT_ECONFIG, "%s: %s; changes from %s to %s are not in the stream", reason,
+                  text, a, b);
+        leat_err_hint(
+            err,
+            "find out who did it; then set on_gap: record for this source and restart, which "
+            "stores one gap event and goes on at %s (or move the offset yourself with leat "
+            "offsets set)",
+            b);
         return err->code;
     }
     s->gap = (struct pg_gap){.found = true, .from = from, .to = to};
@@ -46,7 +53,8 @@ static int lose(struct pg_source *s, const char *reason, uint64_t from, uint64_t
     return LEAT_OK;
 }
 
-/* --- the cluster ------------------------------------------------------------------------------- */
+/* --- the cluster -------------------------------------------------------------------------------
+ */
 
 static int check_system(struct pg_source *s, bool *ret_other, struct leat_err *err)
 {
@@ -55,10 +63,13 @@ static int check_system(struct pg_source *s, bool *ret_other, struct leat_err *e
     if (!*ret_other || (accepted && strcmp(accepted, s->server.system_id) == 0))
         return LEAT_OK;
     leat_fail(err, LEAT_ECONFIG,
-              "other_system: the offset is from the cluster with system identifier %s, this server's is %s",
+              "other_system: the offset is from the cluster with system identifier %s, this "
+              "server's is %s",
               s->position.system_id, s->server.system_id);
-    leat_err_hint(err, "if the server was upgraded or restored on purpose, set accept_system: \"%s\" for this source; "
-                       "otherwise correct host and port", s->server.system_id);
+    leat_err_hint(err,
+                  "if the server was upgraded or restored on purpose, set accept_system: \"%s\" "
+                  "for this source; otherwise correct host and port",
+                  s->server.system_id);
     return err->code;
 }
 
@@ -66,13 +77,17 @@ static int check_system(struct pg_source *s, bool *ret_other, struct leat_err *e
 static int follow_timeline(struct pg_source *s, struct leat_err *err)
 {
     uint64_t end;
-    int status = pg_catalog_timeline_end(s->stream, s->server.timeline, s->position.timeline, patience(s),
-                                         &end, err);
+    int status = pg_catalog_timeline_end(s->stream, s->server.timeline, s->position.timeline,
+                                         patience(s), &end, err);
     if (status == LEAT_EOF) {
-        leat_fail(err, LEAT_ECONFIG, "other_timeline: timeline %" PRIu32 " of the offset is no ancestor of the "
-                  "server's timeline %" PRIu32, s->position.timeline, s->server.timeline);
-        leat_err_hint(err, "this server was restored from before the offset or split off; point the source at the "
-                           "right one, or begin a new source");
+        leat_fail(err, LEAT_ECONFIG,
+                  "other_timeline: timeline %" PRIu32 " of the offset is no ancestor of the "
+                  "server's timeline %" PRIu32,
+                  s->position.timeline, s->server.timeline);
+        leat_err_hint(
+            err,
+            "this server was restored from before the offset or split off; point the source at the "
+            "right one, or begin a new source");
         return err->code;
     }
     if (status)
@@ -86,8 +101,9 @@ static int follow_timeline(struct pg_source *s, struct leat_err *err)
     s->position_moved = true;
     if (have <= end)
         return LEAT_OK;
-    return lose(s, "source_rewound", end, have,
-                "a failover lost changes that are in the stream: they never happened on this server", err);
+    return lose(
+        s, "source_rewound", end, have,
+        "a failover lost changes that are in the stream: they never happened on this server", err);
 }
 
 static int check_timeline(struct pg_source *s, struct leat_err *err)
@@ -96,9 +112,11 @@ static int check_timeline(struct pg_source *s, struct leat_err *err)
         return LEAT_OK;
     if (s->server.timeline > s->position.timeline)
         return follow_timeline(s, err);
-    leat_fail(err, LEAT_ECONFIG, "old_timeline: the server is on timeline %" PRIu32 ", the offset is on %" PRIu32,
+    leat_fail(err, LEAT_ECONFIG,
+              "old_timeline: the server is on timeline %" PRIu32 ", the offset is on %" PRIu32,
               s->server.timeline, s->position.timeline);
-    leat_err_hint(err, "this is the primary from before a failover: point the source at the new one");
+    leat_err_hint(err,
+                  "this is the primary from before a failover: point the source at the new one");
     return err->code;
 }
 
@@ -107,47 +125,59 @@ static int check_rewound(struct pg_source *s, struct leat_err *err)
     if (s->server.flush_lsn >= s->position.lsn)
         return LEAT_OK;
     return lose(s, "server_behind", s->position.lsn, s->server.flush_lsn,
-                "the server's log ends before the offset: it was restored, or it is another server", err);
+                "the server's log ends before the offset: it was restored, or it is another server",
+                err);
 }
 
-/* --- the slot ---------------------------------------------------------------------------------- */
+/* --- the slot ----------------------------------------------------------------------------------
+ */
 
 static int slot_unusable(struct pg_source *s, const struct pg_slot *slot, struct leat_err *err)
 {
     if (!slot->logical || strcmp(slot->plugin, "pgoutput") != 0 || slot->temporary) {
         leat_fail(err, LEAT_ECONFIG, "slot \"%s\" exists but is %s", s->slot,
-                  !slot->logical      ? "physical"
+                  !slot->logical    ? "physical"
                   : slot->temporary ? "temporary"
-                                      : "made for another plugin");
-        leat_err_hint(err, "choose another name with slot:, or drop it: SELECT pg_drop_replication_slot('%s');",
-                      s->slot);
+                                    : "made for another plugin");
+        leat_err_hint(
+            err,
+            "choose another name with slot:, or drop it: SELECT pg_drop_replication_slot('%s');",
+            s->slot);
         return err->code;
     }
     if (strcmp(slot->database, s->settings.database) != 0) {
-        leat_fail(err, LEAT_ECONFIG, "slot \"%s\" belongs to database \"%s\", this source reads \"%s\"", s->slot,
+        leat_fail(err, LEAT_ECONFIG,
+                  "slot \"%s\" belongs to database \"%s\", this source reads \"%s\"", s->slot,
                   slot->database, s->settings.database);
         leat_err_hint(err, "choose another name with slot:");
         return err->code;
     }
     if (slot->synced && s->server.in_recovery)
-        return leat_fail(err, LEAT_ERETRY, "slot \"%s\" is a synchronised copy on a standby; it can be used "
-                         "after a promotion", s->slot);
+        return leat_fail(err, LEAT_ERETRY,
+                         "slot \"%s\" is a synchronised copy on a standby; it can be used "
+                         "after a promotion",
+                         s->slot);
     return LEAT_OK;
 }
 
-/* A session of ours that the server has not yet missed goes away by itself; anybody else is named. */
+/* A session of ours that the server has not yet missed goes away by itself; anybody else is named.
+ */
 static int slot_in_use(struct pg_source *s, const struct pg_slot *slot, struct leat_err *err)
 {
-    leat_fail(err, LEAT_ERETRY, "slot \"%s\" is in use by pid %" PRId64 " (application_name \"%s\")", s->slot,
+    leat_fail(err, LEAT_ERETRY,
+              "slot \"%s\" is in use by pid %" PRId64 " (application_name \"%s\")", s->slot,
               slot->active_pid, slot->holder);
-    leat_err_hint(err, "if that is not a leat that is about to end: SELECT pg_terminate_backend(%" PRId64 ");",
+    leat_err_hint(err,
+                  "if that is not a leat that is about to end: SELECT pg_terminate_backend(%" PRId64
+                  ");",
                   slot->active_pid);
     return err->code;
 }
 
 static int slot_create(struct pg_source *s, uint64_t *ret_lsn, struct leat_err *err)
 {
-    int status = pg_catalog_slot_create(s->stream, s->server.version, s->slot, patience(s), ret_lsn, err);
+    int status =
+        pg_catalog_slot_create(s->stream, s->server.version, s->slot, patience(s), ret_lsn, err);
     if (!status)
         LEAT_INFO("source", s->instance, "slot created", LEAT_F_TEXT("slot", s->slot));
     return status;
@@ -158,17 +188,21 @@ static int slot_missing(struct pg_source *s, bool first_run, struct leat_err *er
     uint64_t lsn;
     if (first_run && !s->settings.create) {
         leat_fail(err, LEAT_ECONFIG, "slot \"%s\" does not exist", s->slot);
-        leat_err_hint(err, "set create: true for this source, or run: SELECT "
-                           "pg_create_logical_replication_slot('%s', 'pgoutput');", s->slot);
+        leat_err_hint(err,
+                      "set create: true for this source, or run: SELECT "
+                      "pg_create_logical_replication_slot('%s', 'pgoutput');",
+                      s->slot);
         return err->code;
     }
     if (!first_run && s->settings.on_gap == PG_GAP_STOP)
-        return lose(s, "slot_missing", s->position.lsn, s->server.flush_lsn, "the slot was dropped", err);
+        return lose(s, "slot_missing", s->position.lsn, s->server.flush_lsn, "the slot was dropped",
+                    err);
     int status = slot_create(s, &lsn, err);
     if (status)
         return status;
     if (!first_run)
-        return lose(s, "slot_missing", s->position.lsn, lsn, "the slot was dropped and is made anew", err);
+        return lose(s, "slot_missing", s->position.lsn, lsn,
+                    "the slot was dropped and is made anew", err);
     s->position.lsn = lsn;
     s->position_moved = true;
     return LEAT_OK;
@@ -181,8 +215,11 @@ static int slot_lost(struct pg_source *s, const struct pg_slot *slot, struct lea
              slot->invalidation_reason[0] ? slot->invalidation_reason : "its log was removed");
     if (s->settings.on_gap == PG_GAP_STOP) {
         lose(s, "slot_lost", s->position.lsn, s->server.flush_lsn, text, err);
-        leat_err_hint(err, "raise max_slot_wal_keep_size; then SELECT pg_drop_replication_slot('%s'); and set "
-                           "on_gap: record for this source, which makes the slot anew and stores one gap event", s->slot);
+        leat_err_hint(
+            err,
+            "raise max_slot_wal_keep_size; then SELECT pg_drop_replication_slot('%s'); and set "
+            "on_gap: record for this source, which makes the slot anew and stores one gap event",
+            s->slot);
         return err->code;
     }
     char drop[120];
@@ -210,19 +247,22 @@ static int check_slot(struct pg_source *s, bool first_run, struct leat_err *err)
     if (slot.active)
         return slot_in_use(s, &slot, err);
     if (first_run) {
-        LEAT_INFO("source", s->instance, "begins at the slot's position", LEAT_F_TEXT("slot", s->slot));
+        LEAT_INFO("source", s->instance, "begins at the slot's position",
+                  LEAT_F_TEXT("slot", s->slot));
         s->position.lsn = slot.confirmed_lsn;
         s->position_moved = true;
         return LEAT_OK;
     }
     if (slot.confirmed_lsn > s->position.lsn)
         return lose(s, "slot_advanced", s->position.lsn, slot.confirmed_lsn,
-                    "the slot was made anew or moved forward by somebody else, or this store is older than the slot",
+                    "the slot was made anew or moved forward by somebody else, or this store is "
+                    "older than the slot",
                     err);
     return LEAT_OK;
 }
 
-/* --- all of it --------------------------------------------------------------------------------- */
+/* --- all of it ---------------------------------------------------------------------------------
+ */
 
 static void begin_here(struct pg_source *s)
 {

@@ -1,5 +1,6 @@
 /*
- * What a user may set for a Postgres source. The table in settings.c parses, documents and validates it.
+ * What a user may set for a Postgres source. The table in settings.c parses, documents and
+ * validates it.
  */
 #ifndef POSTGRES_SETTINGS_H
 #define POSTGRES_SETTINGS_H

@@ -15,7 +15,7 @@
 #include <sys/socket.h>
 
 enum {
-    HEAD_BYTES = 5,    /* type byte and length */
+    HEAD_BYTES = 5,       /* type byte and length */
     DATA_HEAD_BYTES = 25, /* 'w', start, end, time */
     STATUS_BYTES = 34,
     ERROR_MAX = 64 << 10,
@@ -23,7 +23,8 @@ enum {
 /* 2000-01-01 in Unix microseconds. */
 static const int64_t EPOCH_2000_US = 946684800000000;
 
-/* --- bytes ------------------------------------------------------------------------------------- */
+/* --- bytes -------------------------------------------------------------------------------------
+ */
 
 static int lost(struct leat_err *err, const char *what)
 {
@@ -68,7 +69,8 @@ static int receive_plain(struct pg_walsender *ws, uint8_t *to, size_t room, size
     }
 }
 
-/* Makes room behind what is unread: moves it to the front, and grows to the message that is incomplete. */
+/* Makes room behind what is unread: moves it to the front, and grows to the message that is
+ * incomplete. */
 static int make_room(struct pg_walsender *ws, struct leat_err *err)
 {
     struct leat_buf *in = &ws->in;
@@ -79,13 +81,15 @@ static int make_room(struct pg_walsender *ws, struct leat_err *err)
         ws->at = 0;
     }
     size_t want = ws->need > LEAT_RECEIVE_BYTES ? ws->need : LEAT_RECEIVE_BYTES;
-    if (in->capacity > LEAT_RECEIVE_BYTES && want == LEAT_RECEIVE_BYTES && left < LEAT_RECEIVE_BYTES)
+    if (in->capacity > LEAT_RECEIVE_BYTES && want == LEAT_RECEIVE_BYTES &&
+        left < LEAT_RECEIVE_BYTES)
         leat_buf_shrink(in, LEAT_RECEIVE_BYTES);
     if (want <= in->capacity)
         return LEAT_OK;
     if (want > in->max)
-        return leat_fail(err, LEAT_ELIMIT, "a change of %zu bytes is longer than row_max (%zu bytes)",
-                         ws->need, in->max);
+        return leat_fail(err, LEAT_ELIMIT,
+                         "a change of %zu bytes is longer than row_max (%zu bytes)", ws->need,
+                         in->max);
     /* exactly what is needed: growing by half would cost the bound on memory its meaning */
     uint8_t *data = realloc(in->data, want);
     if (!data)
@@ -104,7 +108,8 @@ int pg_walsender_fill(struct pg_walsender *ws, struct leat_err *err)
     size_t got = 0;
     uint8_t *to = in->data + in->len;
     size_t room = in->capacity - in->len;
-    status = ws->ssl ? receive_tls(ws, to, room, &got, err) : receive_plain(ws, to, room, &got, err);
+    status =
+        ws->ssl ? receive_tls(ws, to, room, &got, err) : receive_plain(ws, to, room, &got, err);
     if (status)
         return status;
     in->len += got;
@@ -150,11 +155,13 @@ bool pg_walsender_wait(struct pg_walsender *ws, bool deaf, int wake_fd, int64_t 
     int64_t left = until_ms - leat_clock_monotonic_ms();
     if (!deaf && ws->ssl && SSL_pending(ws->ssl))
         left = 0;
-    poll(fds, deaf && !ws->out_len ? 1 : 2, left > 0 ? (int)(left < INT32_MAX ? left : INT32_MAX) : 0);
+    poll(fds, deaf && !ws->out_len ? 1 : 2,
+         left > 0 ? (int)(left < INT32_MAX ? left : INT32_MAX) : 0);
     return fds[0].revents & POLLIN;
 }
 
-/* --- messages ---------------------------------------------------------------------------------- */
+/* --- messages ----------------------------------------------------------------------------------
+ */
 
 /* ErrorResponse and NoticeResponse: fields of a letter and a text. */
 static struct leat_slice error_field(struct leat_slice body, char letter)
@@ -228,14 +235,15 @@ static int copy_data(struct pg_walsender *ws, struct leat_slice body, struct pg_
         m->reply_requested = leat_reader_u8(&r) != 0;
     }
     if ((tag != 'w' && tag != 'k') || !leat_reader_done(&r))
-        return leat_fail(err, LEAT_EPROTO, "the server sent a malformed replication message (tag 0x%02x)",
-                         tag);
+        return leat_fail(err, LEAT_EPROTO,
+                         "the server sent a malformed replication message (tag 0x%02x)", tag);
     if (m->lsn > ws->server_lsn)
         ws->server_lsn = m->lsn;
     return LEAT_OK;
 }
 
-int pg_walsender_next(struct pg_walsender *ws, struct pg_wal_message *ret_message, struct leat_err *err)
+int pg_walsender_next(struct pg_walsender *ws, struct pg_wal_message *ret_message,
+                      struct leat_err *err)
 {
     for (;;) {
         uint8_t type = 0;
@@ -258,12 +266,14 @@ int pg_walsender_next(struct pg_walsender *ws, struct pg_wal_message *ret_messag
         case 'W': /* CopyBothResponse */
             continue;
         default:
-            return leat_fail(err, LEAT_EPROTO, "the server sent an unexpected message (type 0x%02x)", type);
+            return leat_fail(err, LEAT_EPROTO,
+                             "the server sent an unexpected message (type 0x%02x)", type);
         }
     }
 }
 
-/* --- status updates ----------------------------------------------------------------------------- */
+/* --- status updates -----------------------------------------------------------------------------
+ */
 
 static void put_be64(uint8_t *at, uint64_t v)
 {
@@ -298,7 +308,8 @@ int pg_walsender_status(struct pg_walsender *ws, uint64_t flush_lsn, bool ask, s
     return flush_out(ws, err);
 }
 
-/* --- life cycle -------------------------------------------------------------------------------- */
+/* --- life cycle --------------------------------------------------------------------------------
+ */
 
 void pg_walsender_init(struct pg_walsender *ws, size_t message_max)
 {
@@ -307,7 +318,8 @@ void pg_walsender_init(struct pg_walsender *ws, size_t message_max)
 }
 
 /* Sends the Query message itself, so that libpq reads nothing of what follows. */
-static int send_command(struct pg_walsender *ws, const char *command, int64_t until_ms, struct leat_err *err)
+static int send_command(struct pg_walsender *ws, const char *command, int64_t until_ms,
+                        struct leat_err *err)
 {
     struct leat_buf out;
     leat_buf_init(&out, 64 << 10);
@@ -317,10 +329,12 @@ static int send_command(struct pg_walsender *ws, const char *command, int64_t un
     leat_buf_append(&out, leat_slice_of(&head, sizeof head));
     leat_buf_append(&out, leat_slice_of(command, len));
     size_t sent = 0;
-    int status = out.full ? leat_fail(err, LEAT_ELIMIT, "the replication command is too long") : LEAT_OK;
+    int status =
+        out.full ? leat_fail(err, LEAT_ELIMIT, "the replication command is too long") : LEAT_OK;
     while (!status && sent < out.len) {
-        ssize_t n = ws->ssl ? SSL_write(ws->ssl, out.data + sent, (int)(out.len - sent))
-                            : send(ws->fd, out.data + sent, out.len - sent, MSG_DONTWAIT | MSG_NOSIGNAL);
+        ssize_t n =
+            ws->ssl ? SSL_write(ws->ssl, out.data + sent, (int)(out.len - sent))
+                    : send(ws->fd, out.data + sent, out.len - sent, MSG_DONTWAIT | MSG_NOSIGNAL);
         if (n > 0) {
             sent += (size_t)n;
             continue;
@@ -346,8 +360,8 @@ static int await_stream(struct pg_walsender *ws, int64_t until_ms, struct leat_e
         if (status == LEAT_OK && type == 'E')
             return server_error(body, err);
         if (status == LEAT_OK && type != 'N' && type != 'S' && type != 'A')
-            return leat_fail(err, LEAT_EPROTO, "the server did not begin to stream (message type 0x%02x)",
-                             type);
+            return leat_fail(err, LEAT_EPROTO,
+                             "the server did not begin to stream (message type 0x%02x)", type);
         if (status == LEAT_AGAIN) {
             status = pg_walsender_fill(ws, err);
             if (status == LEAT_AGAIN) {
@@ -370,15 +384,16 @@ static bool socket_is_tcp(int fd)
     return getpeername(fd, (struct sockaddr *)&address, &len) == 0 && address.ss_family != AF_UNIX;
 }
 
-int pg_walsender_start(struct pg_walsender *ws, PGconn *conn, const char *command, int64_t timeout_ms,
-                       struct leat_err *err)
+int pg_walsender_start(struct pg_walsender *ws, PGconn *conn, const char *command,
+                       int64_t timeout_ms, struct leat_err *err)
 {
     ws->conn = conn;
     ws->fd = PQsocket(conn);
     ws->ssl = PQsslInUse(conn) ? PQsslStruct(conn, "OpenSSL") : NULL;
     ws->tcp = socket_is_tcp(ws->fd);
     if (PQsslInUse(conn) && !ws->ssl)
-        return leat_fail(err, LEAT_ECONFIG, "libpq was built with a TLS library other than OpenSSL");
+        return leat_fail(err, LEAT_ECONFIG,
+                         "libpq was built with a TLS library other than OpenSSL");
     if (ws->ssl)
         SSL_set_mode(ws->ssl, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
     int64_t until_ms = leat_clock_monotonic_ms() + timeout_ms;
