@@ -247,6 +247,31 @@ static int on_relation(struct pg_source *s, const struct pgoutput_message *m,
     return announce(s, r, ref_before, lsn, batch, err);
 }
 
+static int announce_moved(struct pg_source *s, struct pg_relation *r, struct leat_batch *batch,
+                          struct leat_err *err)
+{
+    int status = LEAT_OK;
+    bool alone = !s->transaction.open;
+    r->moved = false;
+    if (alone) /* it happened at some time before this position: nobody knows when */
+        status = begin_in_batch(s, "schema-", s->position.lsn, leat_clock_wall_us(), 0, batch, err);
+    if (!status)
+        status = announce(s, r, r->schema.ref, s->position.lsn, batch, err);
+    return status || !alone ? status : leat_batch_commit(batch, 1, err);
+}
+
+int pg_change_renamed(struct pg_source *s, struct leat_batch *batch, struct leat_err *err)
+{
+    for (size_t i = 0; i < s->relations.slot_count; i++) {
+        struct pg_relation *r = s->relations.slots[i];
+        int status = r && r->moved && r->captured ? announce_moved(s, r, batch, err) : LEAT_OK;
+        if (status)
+            return status;
+    }
+    s->monitor.renamed = false;
+    return LEAT_OK;
+}
+
 /* --- rows --------------------------------------------------------------------------------------
  */
 
@@ -380,9 +405,6 @@ static int on_message(struct pg_source *s, const struct pgoutput_message *m, int
     return add(s, batch, err);
 }
 
-/* --- all messages ------------------------------------------------------------------------------
- */
-
 static void on_origin(struct pg_source *s, const struct pgoutput_message *m)
 {
     struct pg_transaction *t = &s->transaction;
@@ -393,14 +415,57 @@ static void on_origin(struct pg_source *s, const struct pgoutput_message *m)
     t->origin_lsn = m->origin.lsn;
 }
 
+/* --- text in the server's own encoding ----------------------------------------------------------
+ */
+
+static int tuple_utf8(struct pg_source *s, struct pgoutput_fields *fields, uint16_t count,
+                      struct leat_err *err)
+{
+    int status = LEAT_OK;
+    for (uint16_t i = 0; !status && i < count; i++)
+        if (fields->items[i].form == PGOUTPUT_TEXT)
+            status = pg_encoding_utf8(&s->encoding, fields->items[i].data, &s->scratch,
+                                      &fields->items[i].data, err);
+    return status;
+}
+
+static int relation_utf8(struct pg_source *s, struct pgoutput_message *m, struct leat_err *err)
+{
+    int status =
+        pg_encoding_utf8(&s->encoding, m->relation.schema, &s->scratch, &m->relation.schema, err);
+    if (!status)
+        status =
+            pg_encoding_utf8(&s->encoding, m->relation.table, &s->scratch, &m->relation.table, err);
+    for (uint16_t i = 0; !status && i < m->relation.count; i++)
+        status = pg_encoding_utf8(&s->encoding, s->decoder.columns[i].name, &s->scratch,
+                                  &s->decoder.columns[i].name, err);
+    return status;
+}
+
+/* Converts names and values of a message where they stand: in the decoder's storage. */
+static int message_utf8(struct pg_source *s, struct pgoutput_message *m, struct leat_err *err)
+{
+    if (m->type == PGOUTPUT_RELATION)
+        return relation_utf8(s, m, err);
+    if (m->type != PGOUTPUT_INSERT && m->type != PGOUTPUT_UPDATE && m->type != PGOUTPUT_DELETE)
+        return LEAT_OK;
+    int status = tuple_utf8(s, &s->decoder.before, m->row.before.count, err);
+    return status ? status : tuple_utf8(s, &s->decoder.after, m->row.after.count, err);
+}
+
+/* --- all messages ------------------------------------------------------------------------------
+ */
+
 int pg_change(struct pg_source *s, const struct pg_wal_message *wal, struct leat_batch *batch,
               struct leat_err *err)
 {
     struct pgoutput_message *m = &s->message;
     int status = pgoutput_decode(&s->decoder, wal->payload, m, err);
+    leat_arena_reset(&s->scratch);
+    if (!status && s->encoding.converter)
+        status = message_utf8(s, m, err);
     if (status)
         return status;
-    leat_arena_reset(&s->scratch);
     switch ((enum pgoutput_type)m->type) {
     case PGOUTPUT_BEGIN:
         return on_begin(s, m, err);

@@ -25,6 +25,19 @@ static void answer(struct pg_source *s, PGresult *result)
                                       : -1;
 }
 
+/* Rows of OID and schema name. */
+static void answer_names(struct pg_source *s, PGresult *result)
+{
+    for (int i = 0; PQresultStatus(result) == PGRES_TUPLES_OK && i < PQntuples(result); i++) {
+        struct pg_relation *r = pg_relcache_find(&s->relations, (uint32_t)pg_int(result, i, 0));
+        struct leat_slice name = leat_slice_text(PQgetvalue(result, i, 1));
+        if (!r || leat_slice_equal(r->schema.schema, name))
+            continue;
+        pg_relation_move(r, &s->settings, name);
+        s->monitor.renamed = true;
+    }
+}
+
 static void drop(struct pg_source *s)
 {
     PQfinish(s->sql);
@@ -45,9 +58,32 @@ static void fetch(struct pg_source *s)
             s->monitor.asked = false;
             return;
         }
-        answer(s, result);
+        if (s->monitor.names)
+            answer_names(s, result);
+        else
+            answer(s, result);
         PQclear(result);
     }
+}
+
+static void ask_names(struct pg_source *s)
+{
+    struct leat_buf oids;
+    leat_buf_init(&oids, 4 << 20);
+    leat_buf_append_text(&oids, "{");
+    for (size_t i = 0; i < s->relations.slot_count; i++)
+        if (s->relations.slots[i])
+            leat_buf_format(&oids, "%s%u", oids.len > 1 ? "," : "", s->relations.slots[i]->oid);
+    leat_buf_append_text(&oids, "}");
+    const char *params[] = {leat_buf_text(&oids)};
+    s->monitor.asked = PQsendQueryParams(
+        s->sql,
+        "SELECT c.oid, n.nspname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n "
+        "ON n.oid = c.relnamespace WHERE c.oid = ANY ($1::oid[])",
+        1, NULL, params, NULL, NULL, 0);
+    leat_buf_release(&oids);
+    if (!s->monitor.asked)
+        drop(s);
 }
 
 static void ask(struct pg_source *s)
@@ -61,6 +97,17 @@ static void ask(struct pg_source *s)
         1, NULL, params, NULL, NULL, 0);
     if (!s->monitor.asked)
         drop(s);
+}
+
+/* In turn: where the log ends, and what the schemas are called. */
+static void ask_next(struct pg_source *s)
+{
+    bool names_matter = s->server.version < 160000 && s->relations.count && !s->own_encoding;
+    s->monitor.names = names_matter && !s->monitor.names;
+    if (s->monitor.names)
+        ask_names(s);
+    else
+        ask(s);
 }
 
 void pg_monitor_lag(struct pg_source *s)
@@ -86,7 +133,7 @@ void pg_monitor_service(struct pg_source *s)
     if (!s->sql)
         s->env->stats->retained_bytes = -1;
     else if (!s->monitor.asked)
-        ask(s);
+        ask_next(s);
 }
 
 bool pg_monitor_settle(struct pg_source *s, int64_t timeout_ms)

@@ -61,8 +61,9 @@ static int prepare_session(struct pg_source *s, struct leat_err *err)
         at += snprintf(sql + at, sizeof sql - (size_t)at,
                        "SET logical_decoding_work_mem = '%" PRId64 "kB';",
                        s->settings.decoding_work_mem / 1024);
-    if (!s->settings.client_encoding && strcmp(s->server.encoding, "SQL_ASCII") == 0)
-        at += snprintf(sql + at, sizeof sql - (size_t)at, "SET client_encoding = 'SQL_ASCII';");
+    const char *as_is = s->own_encoding ? s->server.encoding : "SQL_ASCII";
+    if (!s->settings.client_encoding && strcmp(s->server.encoding, as_is) == 0)
+        at += snprintf(sql + at, sizeof sql - (size_t)at, "SET client_encoding = '%s';", as_is);
     if (!at)
         return LEAT_OK;
     return pg_execute(s->stream, sql, s->settings.connect_timeout_ms, "prepare the session", err);
@@ -111,6 +112,8 @@ static int source_open(void *ctx, const struct leat_source_env *env, struct leat
             pg_catalog_server(s->stream, s->sql, s->settings.connect_timeout_ms, &s->server, err);
     if (!status)
         status = prepare_session(s, err);
+    if (!status && s->own_encoding)
+        status = pg_encoding_open(&s->encoding, s->server.encoding, err);
     if (!status)
         status = prepare_publication(s, err);
     return status;
@@ -146,8 +149,8 @@ static void declare_origin(struct pg_source *s)
 
 static int choose_format(struct pg_source *s, struct leat_err *err)
 {
-    s->binary =
-        s->server.version >= 140000 && !s->text_only && s->settings.format != PG_FORMAT_TEXT;
+    s->binary = s->server.version >= 140000 && !s->text_only && !s->own_encoding &&
+                s->settings.format != PG_FORMAT_TEXT;
     if (!s->binary || s->settings.format == PG_FORMAT_BINARY)
         return LEAT_OK;
     return pg_catalog_binary_exact(s->sql, s->publication, s->settings.connect_timeout_ms,
@@ -343,6 +346,20 @@ static int read_some(struct pg_source *s, int64_t until_ms, struct leat_batch *b
     }
 }
 
+/* A character that the server cannot convert would end the stream there on every attempt: from the
+ * next session on the text comes as it is and is converted here. */
+static int convert_here(struct pg_source *s, struct leat_err *err)
+{
+    bool untranslatable = strcmp(err->state, "22P05") == 0 || strcmp(err->state, "22021") == 0;
+    if (!untranslatable || s->own_encoding || s->settings.client_encoding)
+        return err->code;
+    s->own_encoding = true;
+    err->code = LEAT_ERETRY;
+    leat_err_hint(err, "the stream goes on in %s; characters without equivalent become U+FFFD",
+                  s->server.encoding);
+    return err->code;
+}
+
 static int source_poll(void *ctx, int64_t until_ms, struct leat_batch *batch, struct leat_err *err)
 {
     struct pg_source *s = ctx;
@@ -355,10 +372,12 @@ static int source_poll(void *ctx, int64_t until_ms, struct leat_batch *batch, st
     }
     if (!status)
         status = pg_change_pending(s, batch, err);
+    if (!status && s->monitor.renamed)
+        status = pg_change_renamed(s, batch, err);
     if (!status)
         status = read_some(s, until_ms, batch, err);
     if (status < 0)
-        return status;
+        return convert_here(s, err);
     int positioned = put_position(s, batch, err);
     int serviced = positioned ? positioned : session_service(s, err);
     return serviced ? serviced : status;
@@ -391,6 +410,7 @@ static void source_close(void *ctx)
     PQfinish(s->stream);
     PQfinish(s->sql);
     s->stream = s->sql = NULL;
+    pg_encoding_close(&s->encoding);
     pgoutput_release(&s->decoder);
     pg_relcache_reset(&s->relations);
     leat_arena_release(&s->scratch);

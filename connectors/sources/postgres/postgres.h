@@ -14,6 +14,7 @@
 #include <leat/source.h>
 
 #include "sources/postgres/catalog.h"
+#include "sources/postgres/encoding.h"
 #include "sources/postgres/pgoutput.h"
 #include "sources/postgres/position.h"
 #include "sources/postgres/relcache.h"
@@ -60,6 +61,8 @@ struct pg_feedback {
 
 struct pg_monitor {
     bool asked; /* a question is on its way */
+    bool names;    /* … for the names of schemas, not for positions */
+    bool renamed;  /* some relation moved to another schema: announce it */
     int64_t next_ms;
     uint64_t server_lsn; /* end of the server's log when last asked */
 };
@@ -84,6 +87,8 @@ struct pg_source {
     PGconn *stream; /* until START_REPLICATION; then the walsender has it */
     struct pg_walsender walsender;
     struct pg_server server;
+    bool own_encoding; /* the server cannot convert a character: this and later sessions … */
+    struct pg_encoding encoding; /* … take text as it is there and convert it here */
     struct pgoutput decoder;
     struct pg_relcache relations;
 
@@ -127,6 +132,10 @@ int pg_change(struct pg_source *source, const struct pg_wal_message *wal, struct
 
 /* Adds what is pending, and the gap's event. LEAT_AGAIN: still no room. */
 int pg_change_pending(struct pg_source *source, struct leat_batch *batch,
+                      struct leat_err *err) LEAT_MUST_CHECK;
+
+/* Announces relations whose schema was renamed, which servers before 16 do not tell in the log. */
+int pg_change_renamed(struct pg_source *source, struct leat_batch *batch,
                       struct leat_err *err) LEAT_MUST_CHECK;
 
 /* --- feedback.c --------------------------------------------------------------------------------

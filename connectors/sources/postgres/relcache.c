@@ -215,6 +215,17 @@ int pg_relcache_put(struct pg_relcache *cache, const struct pg_settings *setting
     return LEAT_OK;
 }
 
+void pg_relation_move(struct pg_relation *r, const struct pg_settings *settings,
+                      struct leat_slice schema)
+{
+    struct leat_slice copy = leat_arena_copy(&r->arena, schema);
+    if (!copy.ptr)
+        return; /* renamed thousands of times in one session: the old name stays */
+    r->schema.schema = copy;
+    r->captured = pg_filter_table(settings, r->schema.schema, r->schema.table);
+    r->moved = true;
+}
+
 /* --- rows --------------------------------------------------------------------------------------
  */
 

@@ -27,6 +27,7 @@ struct pg_wire_column {
 struct pg_relation {
     uint32_t oid;
     bool captured;       /* passes the table filter */
+    bool moved;          /* has another schema name than it was announced with */
     bool binary_inexact; /* has a column whose binary form we do not know */
     uint64_t shape;      /* hash of the message, to ignore repeats */
     uint16_t wire_count;
@@ -56,6 +57,10 @@ int pg_relcache_put(struct pg_relcache *cache, const struct pg_settings *setting
                     struct leat_slice database, const struct pgoutput_message *message,
                     uint64_t shape, const struct pg_column_fact *facts, size_t fact_count,
                     struct pg_relation **ret_relation, struct leat_err *err) LEAT_MUST_CHECK;
+
+/* Gives the relation another schema name, and with it another verdict of the table filter. */
+void pg_relation_move(struct pg_relation *relation, const struct pg_settings *settings,
+                      struct leat_slice schema);
 
 /* Decodes a row into relation->before or ->after. `key_only`: columns that are not part of the
  * identity are absent. `complete` (may be NULL) fills unchanged TOAST values in. *ret_absent counts
