@@ -5,23 +5,22 @@
 #define LEAT_LIMITS_H
 
 /* Sequences, names */
-#define LEAT_INSTANCE_MAX 63 /* bytes of a source's or emitter's instance name: fits a slot name   \
-                              */
+#define LEAT_INSTANCE_MAX                                                                          \
+    63 /* bytes of a source's or emitter's instance name: fits a slot name                         \
+        */
 #define LEAT_COLUMNS_MAX          4096 /* Postgres allows 1,600, MySQL 4,096 */
 #define LEAT_NAME_MAX             1024 /* bytes of one identifier: 63 in Postgres, 64 characters in MySQL */
 #define LEAT_ATTRS_MAX            8 /* attributes of a transaction or an event in the source block */
 #define LEAT_TRANSACTION_ID_MAX   160  /* bytes: a GTID set element or "timeline/LSN" */
 #define LEAT_TOKEN_MAX            4096 /* bytes of a resume token: a long GTID set still fits */
 #define LEAT_ARRAY_DIMENSIONS_MAX 6    /* Postgres' MAXDIM */
-#define LEAT_NESTING_MAX          32 /* depth of anything that is parsed: no recursion without it */
 
 /* Blocks: large enough for zstd to find repeats, small enough to be read and dropped quickly */
-#define LEAT_BLOCK_RAW_BYTES  (128u << 10) /* a block is sealed when its raw frames pass this */
-#define LEAT_BLOCK_RAW_MAX    (4u << 20)   /* no block is larger: readers allocate by this */
-#define LEAT_VALUE_INLINE_MAX (64u << 10)  /* a longer value is kept outside its record, in parts  \
-                                            */
-#define LEAT_PART_BYTES (1u << 20)         /* raw bytes of one part */
-#define LEAT_VALUE_MAX  (1u << 30)         /* Postgres' own limit of a field */
+#define LEAT_BLOCK_RAW_BYTES  (64u << 10) /* a block is sealed when its raw frames pass this */
+#define LEAT_BLOCK_RAW_MAX    (4u << 20)  /* no block is larger: readers allocate by this */
+#define LEAT_VALUE_INLINE_MAX (64u << 10) /* a longer value is kept in parts, beside its record */
+#define LEAT_PART_BYTES       (1u << 20)  /* raw bytes of one part */
+#define LEAT_VALUE_MAX        (1u << 30)  /* Postgres' own limit of a field */
 
 /* Batches and the committer's queue */
 #define LEAT_BATCH_BYTES  (1u << 20) /* a batch is handed in when its sealed bytes pass this */
@@ -29,8 +28,9 @@
 #define LEAT_COMMIT_BYTES (8u << 20) /* in one LMDB transaction: dirty pages stay in the heap */
 
 /* Receiving */
-#define LEAT_RECEIVE_BYTES (256u << 10) /* one read of the socket; also the buffer's resting size  \
-                                         */
+#define LEAT_RECEIVE_BYTES                                                                         \
+    (256u << 10) /* one read of the socket; also the buffer's resting size                         \
+                  */
 #define LEAT_ROW_BYTES_DEFAULT                                                                     \
     (96u << 20) /* longest single message of a source, unless configured */
 

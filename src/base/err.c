@@ -4,6 +4,8 @@
 #include <string.h>
 
 static void err_fill(struct leat_err *err, int code, enum leat_domain domain, int64_t native,
+                     const char *format, va_list args) __attribute__((format(printf, 5, 0)));
+static void err_fill(struct leat_err *err, int code, enum leat_domain domain, int64_t native,
                      const char *format, va_list args)
 {
     err->code = code;

@@ -10,7 +10,7 @@
  * marks that reorder text (U+202A … U+202E, U+2066 … U+2069). 0: fine. */
 static size_t hostile(const uint8_t *at, size_t left)
 {
-    if (at[0] < 0x20 || at[0] == 0x7f)
+    if ((at[0] < 0x20 && at[0] != '\t') || at[0] == 0x7f)
         return 1;
     if (left >= 2 && at[0] == 0xc2 && at[1] >= 0x80 && at[1] <= 0x9f)
         return 2;

@@ -26,7 +26,7 @@ def run(trials, seed, variant="release"):
         scene.leat.stop()
         copy = scene.directory / "copy"
         subprocess.run(["cp", "-a", "--sparse=always", str(scene.leat.store_dir), str(copy)], check=True)
-        clean = tail(scene, scene.leat.store_dir)
+        clean = tail(scene)
         scene.leat.store["path"] = str(copy)
         scene.leat.write_config()
         found = {"unchanged": 0, "refused": 0, "verified": 0}
@@ -49,7 +49,7 @@ def trial(scene, copy, clean, found, wrong):
     path = scene.random.choice(sorted(copy.rglob("*.mdb")))
     undo, what = damage(scene.random, path)
     try:
-        lines, code = tail(scene, copy)
+        lines, code, _ = tail(scene)
         verified = scene.leat.command("verify", "--json", seconds=120).returncode
         changed = [line for line in lines if line not in clean[2]]
         if changed:
@@ -67,8 +67,8 @@ def trial(scene, copy, clean, found, wrong):
         undo()
 
 
-def tail(scene, store):
-    """(lines, exit code, set of lines); a store path other than the configured one is set by the caller."""
+def tail(scene):
+    """(lines, exit code, set of lines) of the store that the configuration names."""
     done = subprocess.run([str(scene.leat.program), "tail", "-c", str(scene.leat.config_file), "--format", "native"],
                           capture_output=True, timeout=120)
     lines = done.stdout.split(b"\n")

@@ -9,6 +9,7 @@ import subprocess
 import time
 
 from tests.support import places
+from tests.support.pgserver import lsn
 
 from .scene import Result, Scene, verdict
 
@@ -53,13 +54,14 @@ def _run(name, mount, rounds, seed, variant):
         if scene.leat.pid != pid:
             raise RuntimeError("leat was started again")
         report = scene.judge()
+        if "low-water mark" not in scene.leat.log():
+            return Result(name, "failed", "the log does not name the cause")
         if held == 0:
             return Result(name, "failed", "the disk was never full enough to hold anything back")
         return verdict(name, report, f"{rounds} times, held back {held} times, resumed within {slowest:.1f} s")
 
 
 def confirmed(scene):
-    from tests.support.pgserver import lsn
     return lsn(scene.server.slot(scene.leat.slot)["confirmed_flush_lsn"])
 
 

@@ -9,7 +9,7 @@ from .scene import DATABASE, Result, Scene, verdict
 POINTS = ["after_receive", "before_commit", "after_commit", "before_confirm", "segment_roll"]
 TIMES = 3
 SIGKILLED = -9
-BULK = ("INSERT INTO churn (id, note) SELECT -{0}0000000 - g, string_agg(md5(random()::text || g || i), '') "
+BULK = ("INSERT INTO churn (id, note) SELECT -9{0:04d}00000000 - g, string_agg(md5(random()::text || g || i), '') "
         "FROM generate_series(1, 400) g, generate_series(1, 400) i GROUP BY g")
 
 

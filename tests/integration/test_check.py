@@ -508,6 +508,7 @@ SLOTS = {
 @pytest.mark.parametrize("case", SLOTS)
 def test_check__a_slot_that_cannot_be_used(pipe, case):
     statement, name, words = SLOTS[case]
+    pipe.sql(f"CREATE PUBLICATION {pipe.leat.source['publication']}")
     pipe.sql(statement.format(pipe.leat.slot))
     look = check(pipe)
     assert look.fatal == {name} and words in look.get(name)["observed"], look.text
@@ -518,11 +519,41 @@ def test_check__a_slot_that_cannot_be_used(pipe, case):
     pipe.server.drop_slot(pipe.leat.slot)
 
 
+def test_check__a_two_phase_slot_sends_what_nobody_asked_for(any_pipe):
+    """What the finding above claims."""
+    any_pipe.run("CREATE TABLE a (id int PRIMARY KEY); CREATE PUBLICATION p FOR TABLE a;")
+    any_pipe.leat.configure(publication="p")
+    any_pipe.sql("SELECT pg_create_logical_replication_slot(%s, 'pgoutput', false, true)", any_pipe.leat.slot)
+    any_pipe.run("BEGIN; INSERT INTO a VALUES (1); PREPARE TRANSACTION 'later';")
+    first = any_pipe.sql("SELECT substr(data, 1, 1) FROM pg_logical_slot_peek_binary_changes(%s, NULL, NULL, "
+                         "'proto_version', '1', 'publication_names', 'p')", any_pipe.leat.slot)
+    any_pipe.run("ROLLBACK PREPARED 'later'")
+    assert [bytes(row[0]) for row in first] == [b"b", b"R", b"I", b"P"]
+    assert check(any_pipe).fatal == {"two_phase"}
+
+
 def test_check__a_slot_of_another_database(pipe, open_pipe, server):
     other = open_pipe(server)
     other.sql("SELECT pg_create_logical_replication_slot(%s, 'pgoutput')", other.leat.slot)
     look = check(pipe, slot=other.leat.slot)
     assert look.fatal == {"slot"} and "another database" in look.get("slot")["observed"]
+
+
+def test_check__a_slot_that_is_older_than_its_publication(any_pipe):
+    any_pipe.run("CREATE TABLE a (id int PRIMARY KEY)")
+    any_pipe.sql("SELECT pg_create_logical_replication_slot(%s, 'pgoutput')", any_pipe.leat.slot)
+    any_pipe.run("INSERT INTO a VALUES (1)")
+    look = check(any_pipe)
+    assert look.fatal == {"slot_age"}, look.text
+    any_pipe.sql(f"CREATE PUBLICATION {any_pipe.leat.source['publication']} FOR TABLE a")
+    any_pipe.run("INSERT INTO a VALUES (2)")
+    peek = ("SELECT count(*) FROM pg_logical_slot_peek_binary_changes(%s, NULL, NULL, 'proto_version', '1', "
+            "'publication_names', %s) WHERE get_byte(data, 0) = ascii('I')")
+    try:
+        assert any_pipe.sql(peek, any_pipe.leat.slot, any_pipe.leat.source["publication"]) == [(1,)]
+        assert any_pipe.server.version >= 18
+    except psycopg2.errors.UndefinedObject:
+        assert any_pipe.server.version < 18
 
 
 def test_check__a_slot_that_somebody_else_reads(pipe):

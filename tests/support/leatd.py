@@ -22,8 +22,8 @@ FINE, FAILED, USAGE, FINDINGS = 0, 1, 2, 3
 
 
 def binary(variant="release"):
-    """The program: $LEAT, or the variant built in the clone."""
-    chosen = os.environ.get("LEAT") if variant == "release" else None
+    """The program: $LEAT (or $LEAT_FAILPOINTS), or the variant built in the clone."""
+    chosen = os.environ.get("LEAT" if variant == "release" else f"LEAT_{variant.upper()}")
     return Path(chosen) if chosen else places.ROOT / "build" / variant / "leat"
 
 

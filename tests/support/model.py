@@ -42,7 +42,12 @@ class Table:
     def id(self, row):
         if not self.key:
             return frozen(row)
-        return frozen([row.get(c) for c in self.key])
+        values = tuple([row.get(c) for c in self.key])
+        try:
+            hash(values)
+            return values
+        except TypeError:  # a key with an array in it
+            return frozen(values)
 
     def add(self, row):
         self.rows.setdefault(self.id(row), []).append(row)
