@@ -14,6 +14,7 @@
 #define LEAT_TRANSACTION_ID_MAX   160  /* bytes: a GTID set element or "timeline/LSN" */
 #define LEAT_TOKEN_MAX            4096 /* bytes of a resume token: a long GTID set still fits */
 #define LEAT_ARRAY_DIMENSIONS_MAX 6    /* Postgres' MAXDIM */
+#define LEAT_NESTING_MAX          32   /* depth of anything parsed: no recursion without it */
 
 /* Blocks: large enough for zstd to find repeats, small enough to be read and dropped quickly */
 #define LEAT_BLOCK_RAW_BYTES  (64u << 10) /* a block is sealed when its raw frames pass this */
@@ -31,7 +32,5 @@
 #define LEAT_RECEIVE_BYTES                                                                         \
     (256u << 10) /* one read of the socket; also the buffer's resting size                         \
                   */
-#define LEAT_ROW_BYTES_DEFAULT                                                                     \
-    (96u << 20) /* longest single message of a source, unless configured */
 
 #endif

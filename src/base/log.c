@@ -14,7 +14,12 @@
 #include <stdio.h>
 #include <unistd.h>
 
-enum { LINE_BYTES = 4096, FOLD_SLOTS = 64 };
+enum {
+    LINE_BYTES = 4096,
+    CONTENT_BYTES = LINE_BYTES - 256, /* no text goes past this: quotes, time stamp and brackets still fit … */
+    FIELDS_BYTES = LINE_BYTES - 384,  /* … and no field begins past this */
+    FOLD_SLOTS = 64,
+};
 static const int64_t FOLD_WINDOW_MS = 60 * 1000;
 
 static _Atomic int log_level = LEAT_LOG_INFO;
@@ -70,30 +75,67 @@ static void line_format(struct line *l, const char *format, ...)
     line_text(l, text);
 }
 
-/* JSON string escapes, which also serve key="value" lines: no control byte, quote or DEL survives.
- * Bytes above 0x7f pass, except C1 controls and the bidirectional marks that could reorder a line.
- */
+/* The character that `s` begins with, and how many bytes it takes; 0 if that is not UTF-8. */
+static size_t character(struct leat_slice s, uint32_t *ret_point)
+{
+    static const uint32_t LEAST[] = {0, 0, 0x80, 0x800, 0x10000}; /* by length: less is overlong */
+    uint8_t c = s.ptr[0];
+    size_t len = c < 0x80 ? 1 : c >> 5 == 0x06 ? 2 : c >> 4 == 0x0e ? 3 : c >> 3 == 0x1e ? 4 : 0;
+    if (len == 0 || len > s.len)
+        return 0;
+    uint32_t point = len == 1 ? c : c & 0x7fu >> len;
+    for (size_t i = 1; i < len; i++) {
+        if (s.ptr[i] >> 6 != 2)
+            return 0;
+        point = point << 6 | (s.ptr[i] & 0x3f);
+    }
+    if (point < LEAST[len] || point > 0x10ffff || point >> 11 == 0x1b)
+        return 0;
+    *ret_point = point;
+    return len;
+}
+
+/* What could move a terminal's cursor, end a line or reorder it: controls, separators, bidirectional marks, tags. */
+static bool deceives(uint32_t c)
+{
+    return c < 0x20 || (c >= 0x7f && c < 0xa0) || c == 0x061c || c == 0x200e || c == 0x200f ||
+           (c >= 0x2028 && c <= 0x202e) || (c >= 0x2060 && c <= 0x206f) || (c >= 0xe0000 && c < 0xe0080);
+}
+
+static void escape(uint32_t c, char *ret_text, size_t size)
+{
+    if (c == '"' || c == '\\')
+        snprintf(ret_text, size, "\\%c", (int)c);
+    else if (c < 0x10000)
+        snprintf(ret_text, size, "\\u%04x", c);
+    else
+        snprintf(ret_text, size, "\\u%04x\\u%04x", 0xd7c0 + (c >> 10), 0xdc00 | (c & 0x3ff));
+}
+
+/* JSON string escapes, which also serve key="value" lines. What is not UTF-8 becomes U+FFFD. A long text is cut
+ * between characters, so that what follows still fits. */
+static void line_escaped(struct line *l, struct leat_slice s)
+{
+    while (s.len) {
+        char text[16];
+        uint32_t c = 0xfffd;
+        size_t len = character(s, &c);
+        bool plain = len && c != '"' && c != '\\' && !deceives(c);
+        if (plain)
+            snprintf(text, sizeof text, "%.*s", (int)len, (const char *)s.ptr);
+        else
+            escape(c, text, sizeof text);
+        if (l->len + strlen(text) > CONTENT_BYTES)
+            return;
+        line_text(l, text);
+        s = leat_slice_of(s.ptr + (len ? len : 1), s.len - (len ? len : 1));
+    }
+}
+
 static void line_quoted(struct line *l, struct leat_slice s)
 {
     line_char(l, '"');
-    for (size_t i = 0; i < s.len; i++) {
-        uint8_t c = s.ptr[i];
-        bool mark = c == 0xe2 && i + 2 < s.len && (s.ptr[i + 1] == 0x80 || s.ptr[i + 1] == 0x81);
-        bool c1 = c == 0xc2 && i + 1 < s.len && s.ptr[i + 1] < 0xa0;
-        if (c == '"' || c == '\\') {
-            line_char(l, '\\');
-            line_char(l, (char)c);
-        } else if (c < 0x20 || c == 0x7f) {
-            line_format(l, "\\u%04x", c);
-        } else if (mark) {
-            line_format(l, "\\u%04x", 0x2000 | (s.ptr[i + 1] & 0x3f) << 6 | (s.ptr[i + 2] & 0x3f));
-            i += 2;
-        } else if (c1) {
-            line_format(l, "\\u%04x", s.ptr[++i]);
-        } else {
-            line_char(l, (char)c);
-        }
-    }
+    line_escaped(l, s);
     line_char(l, '"');
 }
 
@@ -111,14 +153,19 @@ static void line_head(struct line *l, bool json, enum leat_log_level level, cons
         return;
     }
     line_format(l, "%s %s", LEVEL_NAMES[level], component);
-    if (instance)
-        line_format(l, "[%s]", instance);
+    if (instance) {
+        line_char(l, '[');
+        line_escaped(l, leat_slice_text(instance));
+        line_char(l, ']');
+    }
     line_char(l, ' ');
     line_text(l, event);
 }
 
 static void line_field(struct line *l, bool json, const struct leat_field *f)
 {
+    if (l->len > FIELDS_BYTES)
+        return;
     line_format(l, json ? ",\"%s\":" : " %s=", f->key);
     if (f->type == LEAT_FIELD_INT)
         line_format(l, "%lld", (long long)f->number);

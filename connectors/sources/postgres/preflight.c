@@ -1,20 +1,23 @@
 /*
  * `leat check` for a Postgres source.
  *
- * The problem: logical replication has dozens of preconditions, spread over server, role, publication, tables and
- * slot. A missing one shows late, in words that name a symptom, and some harm the application and not us. So all are
- * asked beforehand, and each answer comes with the statement that mends it.
+ * The problem: logical replication has dozens of preconditions, spread over server, role,
+ * publication, tables and slot. A missing one shows late, in words that name a symptom, and some
+ * harm the application and not us. So all are asked beforehand, and each answer comes with the
+ * statement that mends it.
  *
- * The idea: one SQL session, read-only and with a deadline per question, and one replication session that identifies
- * the server and goes again.
+ * The idea: one SQL session, read-only and with a deadline per question, and one replication
+ * session that identifies the server and goes again.
  *
- *  1. Nothing is changed: not even a temporary slot is made, because making one waits for other transactions.
- *  2. A refused question is a finding. A broken connection is an error: the questions could not be asked.
+ *  1. Nothing is changed: not even a temporary slot is made, because making one waits for other
+ * transactions.
+ *  2. A refused question is a finding. A broken connection is an error: the questions could not be
+ * asked.
  *  3. What destroys something is printed as a comment, never as a statement.
  *  4. Names in statements are quoted; the application's data is never read.
  *
- * Deliberately not done: whether a slot is older than its publication, or the offset still fits the server, cannot
- * be asked without starting the stream; pg_resume() finds the second out.
+ * Deliberately not done: whether a slot is older than its publication, or the offset still fits the
+ * server, cannot be asked without starting the stream; pg_resume() finds the second out.
  */
 #include "sources/postgres/preflight.h"
 
@@ -31,11 +34,12 @@ enum {
     CLOCK_OFFSET_MAX_US = 1000 * 1000,
 };
 
-/* --- the server's version ----------------------------------------------------------------------- */
+/* --- the server's version --------------------------------------------------------------------- */
 
 enum { DEFECT_MAJOR_MIN = 13, DEFECT_MAJORS = 6 };
 
-/* Defects of minor releases that a reader of the log meets: from.from to before from.below, per major 13 … 18. */
+/* Defects of minor releases that a reader of the log meets: from.from to before from.below, per
+ * major 13 … 18. */
 static const struct defect {
     const char *text;
     struct {
@@ -58,9 +62,9 @@ static const struct defect {
      {{0, 0}, {0, 23}, {0, 18}, {0, 14}, {0, 10}, {0, 4}}},
 };
 
-/* Appends the defects of this release; *ret_fixed is the first minor without any of them. */
-static void list_defects(int major, int minor, struct leat_buf *list, int *ret_fixed)
+void pg_version_defects(int version, struct leat_buf *list, int *ret_fixed)
 {
+    int major = version / 10000, minor = version % 10000;
     *ret_fixed = 0;
     if (major < DEFECT_MAJOR_MIN || major >= DEFECT_MAJOR_MIN + DEFECT_MAJORS)
         return;
@@ -79,24 +83,27 @@ static void check_version(struct pg_preflight *p)
 {
     int major = p->version / 10000, minor = p->version % 10000, fixed;
     if (p->version < VERSION_MIN) {
-        pg_finding(p, LEAT_FINDING_FATAL, "version", NULL,
-                   "the server says version number %d; logical replication with pgoutput needs PostgreSQL 10",
-                   p->version);
+        pg_finding(
+            p, LEAT_FINDING_FATAL, "version", NULL,
+            "the server says version number %d; logical replication with pgoutput needs PostgreSQL 10",
+            p->version);
         return;
     }
     struct leat_buf defects;
     leat_buf_init(&defects, 4096);
-    list_defects(major, minor, &defects, &fixed);
+    pg_version_defects(p->version, &defects, &fixed);
     if (defects.len)
-        pg_finding(p, LEAT_FINDING_WARN, "version", NULL,
-                   "PostgreSQL %d.%d has defects that are mended by %d.%d: %s. Install the latest minor release",
-                   major, minor, major, fixed, leat_buf_text(&defects));
+        pg_finding(
+            p, LEAT_FINDING_WARN, "version", NULL,
+            "PostgreSQL %d.%d has defects that are mended by %d.%d: %s. Install the latest minor release",
+            major, minor, major, fixed, leat_buf_text(&defects));
     else if (major < MAJOR_FIXED_MIN)
-        pg_finding(p, LEAT_FINDING_WARN, "version", NULL, "PostgreSQL %d.%d gets no fixes any more", major, minor);
+        pg_finding(p, LEAT_FINDING_WARN, "version", NULL, "PostgreSQL %d.%d gets no fixes any more",
+                   major, minor);
     else if (major > MAJOR_TESTED_MAX)
         pg_finding(p, LEAT_FINDING_NOTE, "version", NULL,
-                   "PostgreSQL %d.%d is newer than what this leat was made for (10 to %d)", major, minor,
-                   MAJOR_TESTED_MAX);
+                   "PostgreSQL %d.%d is newer than what this leat was made for (10 to %d)", major,
+                   minor, MAJOR_TESTED_MAX);
     else
         pg_finding(p, LEAT_FINDING_OK, "version", NULL, "PostgreSQL %d.%d", major, minor);
     leat_buf_release(&defects);
@@ -107,31 +114,38 @@ static void check_recovery(struct pg_preflight *p)
     if (!p->session.in_recovery)
         pg_finding(p, LEAT_FINDING_OK, "primary", NULL, "the server is a primary");
     else if (p->version < 160000)
-        pg_finding(p, LEAT_FINDING_FATAL, "primary", NULL,
-                   "the server is a standby, which cannot decode its log before version 16: point host at the primary");
+        pg_finding(
+            p, LEAT_FINDING_FATAL, "primary", NULL,
+            "the server is a standby, which cannot decode its log before version 16: point host at the primary");
     else
-        pg_finding(p, LEAT_FINDING_WARN, "primary", NULL,
-                   "the server is a standby: nothing can be created or published here, the slot is lost unless "
-                   "hot_standby_feedback is on and the standby has a slot of its own at the primary, and a failover "
-                   "ends the session");
+        pg_finding(
+            p, LEAT_FINDING_WARN, "primary", NULL,
+            "the server is a standby: nothing can be created or published here, the slot is lost unless "
+            "hot_standby_feedback is on and the standby has a slot of its own at the primary, and a failover "
+            "ends the session");
 }
 
 static void check_wal_level(struct pg_preflight *p)
 {
     const char *level = pg_preflight_setting(p, "wal_level");
-    const char *effective = pg_preflight_setting(p, "effective_wal_level"); /* 19: rises with the first slot */
-    const char *vendor = pg_preflight_setting(p, "rds.logical_replication")       ? "rds.logical_replication = 1"
-                         : pg_preflight_setting(p, "cloudsql.logical_decoding") ? "cloudsql.logical_decoding = on"
-                                                                                : NULL;
-    bool enough = level && (strcmp(level, "logical") == 0 || (effective && strcmp(level, "replica") == 0));
+    const char *effective =
+        pg_preflight_setting(p, "effective_wal_level"); /* 19: rises with the first slot */
+    const char *vendor =
+        pg_preflight_setting(p, "rds.logical_replication")     ? "rds.logical_replication = 1"
+        : pg_preflight_setting(p, "cloudsql.logical_decoding") ? "cloudsql.logical_decoding = on"
+                                                               : NULL;
+    bool enough =
+        level && (strcmp(level, "logical") == 0 || (effective && strcmp(level, "replica") == 0));
     if (enough)
         pg_finding(p, LEAT_FINDING_OK, "wal_level", NULL, "wal_level is %s", level);
     else if (vendor)
-        pg_finding_restart(p, LEAT_FINDING_FATAL, "wal_level", NULL,
-                           "wal_level is %s, logical is needed: set %s in the service's parameters and restart",
-                           level ? level : "unknown", vendor);
+        pg_finding_restart(
+            p, LEAT_FINDING_FATAL, "wal_level", NULL,
+            "wal_level is %s, logical is needed: set %s in the service's parameters and restart",
+            level ? level : "unknown", vendor);
     else
-        pg_finding_restart(p, LEAT_FINDING_FATAL, "wal_level", "ALTER SYSTEM SET wal_level = 'logical';",
+        pg_finding_restart(p, LEAT_FINDING_FATAL, "wal_level",
+                           "ALTER SYSTEM SET wal_level = 'logical';",
                            "wal_level is %s, logical is needed", level ? level : "unknown");
 }
 
@@ -148,9 +162,10 @@ static void check_durability(struct pg_preflight *p)
     for (size_t i = 0; i < 2; i++) {
         snprintf(fix, sizeof fix, "ALTER SYSTEM SET %s = on;\nSELECT pg_reload_conf();", NAMES[i]);
         if (setting_is(p, NAMES[i], "off"))
-            pg_finding(p, LEAT_FINDING_WARN, NAMES[i], fix,
-                       "%s is off: after a crash the server may have forgotten, or changed, what the stream has told",
-                       NAMES[i]);
+            pg_finding(
+                p, LEAT_FINDING_WARN, NAMES[i], fix,
+                "%s is off: after a crash the server may have forgotten, or changed, what the stream has told",
+                NAMES[i]);
     }
 }
 
@@ -162,14 +177,15 @@ static void check_plugin(struct pg_preflight *p)
         return;
     struct leat_buf fix;
     leat_buf_init(&fix, 16 << 10);
-    leat_buf_format(&fix, "ALTER SYSTEM SET output_plugin_libraries = pgoutput%s%s;\nSELECT pg_reload_conf();",
-                    *list ? ", " : "", list);
+    leat_buf_format(
+        &fix, "ALTER SYSTEM SET output_plugin_libraries = pgoutput%s%s;\nSELECT pg_reload_conf();",
+        *list ? ", " : "", list);
     pg_finding(p, LEAT_FINDING_FATAL, "output_plugin_libraries", leat_buf_text(&fix),
                "output_plugin_libraries is \"%s\": the server will not load pgoutput", list);
     leat_buf_release(&fix);
 }
 
-/* --- our role and our connections ---------------------------------------------------------------- */
+/* --- our role and our connections ------------------------------------------------------------- */
 
 static void check_role(struct pg_preflight *p)
 {
@@ -187,15 +203,18 @@ static void check_role(struct pg_preflight *p)
                    "role \"%s\" has not the right to replicate", s->user);
     if (s->connection_limit >= 0 && s->connection_limit < 2)
         pg_finding(p, LEAT_FINDING_WARN, "connection_limit", NULL,
-                   "role \"%s\" may have %" PRId64 " connections; leat keeps one for questions beside the stream",
+                   "role \"%s\" may have %" PRId64
+                   " connections; leat keeps one for questions beside the stream",
                    s->user, s->connection_limit);
     if (!s->sees_others && !s->superuser) {
         leat_buf_reset(&fix);
         leat_buf_append_text(&fix, "GRANT pg_monitor TO ");
         pg_append_identifier(p->sql, &fix, s->user);
         leat_buf_append_text(&fix, ";");
-        pg_finding(p, LEAT_FINDING_NOTE, "monitoring", leat_buf_text(&fix),
-                   "role \"%s\" does not see the sessions of others, so long transactions are not found here", s->user);
+        pg_finding(
+            p, LEAT_FINDING_NOTE, "monitoring", leat_buf_text(&fix),
+            "role \"%s\" does not see the sessions of others, so long transactions are not found here",
+            s->user);
     }
     leat_buf_release(&fix);
 }
@@ -207,8 +226,8 @@ static void report_server(struct pg_preflight *p, PGconn *stream)
                                pg_catalog_server(stream, p->sql, p->patience_ms, &server, p->err)))
         return;
     pg_finding(p, LEAT_FINDING_OK, "replication_connection", NULL,
-               "a replication connection works; system identifier %s, timeline %" PRIu32, server.system_id,
-               server.timeline);
+               "a replication connection works; system identifier %s, timeline %" PRIu32,
+               server.system_id, server.timeline);
 }
 
 static void check_replication_connection(struct pg_preflight *p)
@@ -235,31 +254,39 @@ static void check_tls(struct pg_preflight *p)
     if (PQsslInUse(p->sql))
         pg_finding(p, verified ? LEAT_FINDING_OK : LEAT_FINDING_NOTE, "tls", NULL, "%s with %s%s",
                    PQsslAttribute(p->sql, "protocol"), PQsslAttribute(p->sql, "cipher"),
-                   verified ? "" : "; the server's certificate is not verified (sslmode: verify-full does)");
+                   verified
+                       ? ""
+                       : "; the server's certificate is not verified (sslmode: verify-full does)");
     else if (host[0] == '/')
         pg_finding(p, LEAT_FINDING_OK, "tls", NULL, "a Unix socket, where no TLS is needed");
     else if (strcmp(mode, "prefer") == 0 && p->settings->sslmode == PG_SSL_AUTO)
         pg_finding(p, LEAT_FINDING_OK, "tls", NULL, "no TLS, on loopback");
     else
-        pg_finding(p, LEAT_FINDING_WARN, "tls", NULL,
-                   "the connection to %s is not encrypted: rows and password hashes travel readable. Set sslmode: "
-                   "verify-full, and ssl = on at the server", host);
+        pg_finding(
+            p, LEAT_FINDING_WARN, "tls", NULL,
+            "the connection to %s is not encrypted: rows and password hashes travel readable. Set sslmode: "
+            "verify-full, and ssl = on at the server",
+            host);
 }
 
-/* A pooler gives the client a process id of its own making, and its server connections to whom it likes. */
+/* A pooler gives the client a process id of its own making, and its server connections to whom it
+ * likes. */
 static void check_pooler(struct pg_preflight *p)
 {
     PGresult *result;
-    if (!pg_preflight_ask(p, "pooler", "SELECT pg_backend_pid(), current_setting('default_transaction_read_only')",
-                          NULL, 0, &result))
+    if (!pg_preflight_ask(
+            p, "pooler",
+            "SELECT pg_backend_pid(), current_setting('default_transaction_read_only')", NULL, 0,
+            &result))
         return;
     int64_t pid = pg_int(result, 0, 0), first = p->session.backend_pid, told = PQbackendPID(p->sql);
     bool kept = strcmp(PQgetvalue(result, 0, 1), "on") == 0;
     PQclear(result);
     if (pid != first || pid != told || !kept)
         pg_finding(p, LEAT_FINDING_WARN, "pooler", NULL,
-                   "a connection pooler answers at %s:%" PRId64 " (the session's process is said to be %" PRId64
-                   " and was %" PRId64 ", then %" PRId64 "): give host and port of the server itself",
+                   "a connection pooler answers at %s:%" PRId64
+                   " (the session's process is said to be %" PRId64 " and was %" PRId64
+                   ", then %" PRId64 "): give host and port of the server itself",
                    p->settings->host, p->settings->port, told, first, pid);
 }
 
@@ -268,33 +295,46 @@ static void check_clock(struct pg_preflight *p)
     int64_t offset = p->session.clock_offset_us;
     int64_t size = llabs(offset) - p->session.clock_doubt_us;
     if (size > CLOCK_OFFSET_MAX_US)
-        pg_finding(p, LEAT_FINDING_WARN, "clock", NULL,
-                   "the server's clock is %.1f s %s ours: seconds of lag will be wrong by as much; nothing else depends "
-                   "on it", (double)llabs(offset) / 1e6, offset > 0 ? "ahead of" : "behind");
+        pg_finding(
+            p, LEAT_FINDING_WARN, "clock", NULL,
+            "the server's clock is %.1f s %s ours: seconds of lag will be wrong by as much; nothing else depends "
+            "on it",
+            (double)llabs(offset) / 1e6, offset > 0 ? "ahead of" : "behind");
 }
 
 static void check_encoding(struct pg_preflight *p)
 {
-    const char *encoding = pg_preflight_setting(p, "server_encoding"), *ours = p->settings->client_encoding;
+    const char *encoding = pg_preflight_setting(p, "server_encoding"),
+               *ours = p->settings->client_encoding;
     if (!encoding)
         return;
-    bool raw = strcmp(encoding, "SQL_ASCII") == 0, ours_raw = !ours || strcasecmp(ours, "SQL_ASCII") == 0;
+    bool raw = strcmp(encoding, "SQL_ASCII") == 0,
+         ours_raw = !ours || strcasecmp(ours, "SQL_ASCII") == 0;
     if (raw && ours_raw)
         pg_finding(p, LEAT_FINDING_WARN, "encoding", NULL,
                    "the database is SQL_ASCII: texts come as they are, and may be no valid UTF-8");
     else if (raw)
-        pg_finding(p, LEAT_FINDING_WARN, "encoding", NULL,
-                   "the database is SQL_ASCII and client_encoding is set: the stream stops at the first byte that is no "
-                   "valid %s. Take client_encoding away", ours);
+        pg_finding(
+            p, LEAT_FINDING_WARN, "encoding", NULL,
+            "the database is SQL_ASCII and client_encoding is set: the stream stops at the first byte that is no "
+            "valid %s. Take client_encoding away",
+            ours);
     else if (strcasecmp(encoding, ours ? ours : "UTF8") == 0)
-        pg_finding(p, LEAT_FINDING_OK, "encoding", NULL, "the database is %s, and nothing is converted", encoding);
+        pg_finding(p, LEAT_FINDING_OK, "encoding", NULL,
+                   "the database is %s, and nothing is converted", encoding);
+    else if (ours)
+        pg_finding(p, LEAT_FINDING_NOTE, "encoding", NULL,
+                   "the database is %s, texts are converted to %s as client_encoding says: a "
+                   "character without equivalent stops the stream",
+                   encoding, ours);
     else
         pg_finding(p, LEAT_FINDING_NOTE, "encoding", NULL,
-                   "the database is %s, texts are converted to %s: a character without equivalent stops the stream. "
-                   "client_encoding: %s leaves them as they are", encoding, ours ? ours : "UTF8", encoding);
+                   "the database is %s, texts are converted to UTF-8: a character without "
+                   "equivalent becomes U+FFFD",
+                   encoding);
 }
 
-/* --- room for us ------------------------------------------------------------------------------- */
+/* --- room for us ------------------------------------------------------------------------------ */
 
 /* True when leat itself is reading now: then it has its slot and its sender. */
 static bool we_stream(const struct pg_preflight *p)
@@ -304,12 +344,13 @@ static bool we_stream(const struct pg_preflight *p)
 
 static void check_slots_free(struct pg_preflight *p)
 {
-    int64_t most = pg_preflight_setting_int(p, "max_replication_slots", 0), used = p->session.slot_count;
+    int64_t most = pg_preflight_setting_int(p, "max_replication_slots", 0),
+            used = p->session.slot_count;
     char fix[80];
     snprintf(fix, sizeof fix, "ALTER SYSTEM SET max_replication_slots = %" PRId64 ";", used + 4);
     if (used < most || (p->slot_known && p->slot.exists))
-        pg_finding(p, LEAT_FINDING_OK, "max_replication_slots", NULL, "%" PRId64 " of %" PRId64 " slots are used",
-                   used, most);
+        pg_finding(p, LEAT_FINDING_OK, "max_replication_slots", NULL,
+                   "%" PRId64 " of %" PRId64 " slots are used", used, most);
     else
         pg_finding_restart(p, LEAT_FINDING_FATAL, "max_replication_slots", fix,
                            "all %" PRId64 " replication slots are used", most);
@@ -317,22 +358,25 @@ static void check_slots_free(struct pg_preflight *p)
 
 static void check_senders_free(struct pg_preflight *p)
 {
-    int64_t most = pg_preflight_setting_int(p, "max_wal_senders", 0), used = p->session.sender_count;
+    int64_t most = pg_preflight_setting_int(p, "max_wal_senders", 0),
+            used = p->session.sender_count;
     char fix[80];
     snprintf(fix, sizeof fix, "ALTER SYSTEM SET max_wal_senders = %" PRId64 ";", used + 4);
     if (most - used >= 2 || (most - used >= 1 && we_stream(p)))
-        pg_finding(p, LEAT_FINDING_OK, "max_wal_senders", NULL, "%" PRId64 " of %" PRId64 " senders are used",
-                   used, most);
+        pg_finding(p, LEAT_FINDING_OK, "max_wal_senders", NULL,
+                   "%" PRId64 " of %" PRId64 " senders are used", used, most);
     else if (most - used == 1 || we_stream(p))
         pg_finding_restart(p, LEAT_FINDING_WARN, "max_wal_senders", fix,
-                           "%" PRId64 " of %" PRId64 " senders are used: after a broken connection the old one may not "
-                           "be free in time", used, most);
+                           "%" PRId64 " of %" PRId64
+                           " senders are used: after a broken connection the old one may not "
+                           "be free in time",
+                           used, most);
     else
         pg_finding_restart(p, LEAT_FINDING_FATAL, "max_wal_senders", fix,
                            "all %" PRId64 " senders are used", most);
 }
 
-/* --- settings ---------------------------------------------------------------------------------- */
+/* --- settings --------------------------------------------------------------------------------- */
 
 static void check_overrides(struct pg_preflight *p)
 {
@@ -349,9 +393,10 @@ static void check_overrides(struct pg_preflight *p)
     if (!pg_preflight_ask(p, "setting_overrides", QUERY, NULL, 0, &result))
         return;
     if (*PQgetvalue(result, 0, 0))
-        pg_finding(p, LEAT_FINDING_NOTE, "setting_overrides", NULL,
-                   "settings of role or database that would change the stream (%s): leat's sessions pin their own",
-                   PQgetvalue(result, 0, 0));
+        pg_finding(
+            p, LEAT_FINDING_NOTE, "setting_overrides", NULL,
+            "settings of role or database that would change the stream (%s): leat's sessions pin their own",
+            PQgetvalue(result, 0, 0));
     PQclear(result);
 }
 
@@ -359,42 +404,49 @@ static void check_our_settings(struct pg_preflight *p)
 {
     const struct pg_settings *s = p->settings;
     if (s->local_only && p->version < 160000)
-        pg_finding(p, LEAT_FINDING_WARN, "local_only", NULL,
-                   "local_only needs server 16: changes that this server got by replication come too");
+        pg_finding(
+            p, LEAT_FINDING_WARN, "local_only", NULL,
+            "local_only needs server 16: changes that this server got by replication come too");
     if (s->messages && p->version < 140000)
-        pg_finding(p, LEAT_FINDING_NOTE, "messages", NULL, "logical messages come from server 14 on only");
+        pg_finding(p, LEAT_FINDING_NOTE, "messages", NULL,
+                   "logical messages come from server 14 on only");
     if (s->format == PG_FORMAT_BINARY && p->version < 140000)
-        pg_finding(p, LEAT_FINDING_NOTE, "format", NULL, "format: binary needs server 14: text is used");
+        pg_finding(p, LEAT_FINDING_NOTE, "format", NULL,
+                   "format: binary needs server 14: text is used");
     int64_t timeout = p->version >= 120000 ? s->wal_sender_timeout_ms
                                            : pg_preflight_setting_int(p, "wal_sender_timeout", 0);
     const char *whose = p->version >= 120000 ? "this source's" : "the server's";
     if (timeout == 0 || timeout > 5 * 60 * 1000)
         pg_finding(p, LEAT_FINDING_WARN, "wal_sender_timeout", NULL,
-                   "%s wal_sender_timeout is %" PRId64 " s: so long a dead leat keeps its slot busy (60s is good)", whose,
-                   timeout / 1000);
+                   "%s wal_sender_timeout is %" PRId64
+                   " s: so long a dead leat keeps its slot busy (60s is good)",
+                   whose, timeout / 1000);
     else if (timeout < 10 * 1000)
-        pg_finding(p, LEAT_FINDING_WARN, "wal_sender_timeout", NULL,
-                   "%s wal_sender_timeout is %.1f s: a short stall of network or disk ends the session (60s is good)",
-                   whose, (double)timeout / 1000);
+        pg_finding(
+            p, LEAT_FINDING_WARN, "wal_sender_timeout", NULL,
+            "%s wal_sender_timeout is %.1f s: a short stall of network or disk ends the session (60s is good)",
+            whose, (double)timeout / 1000);
     else
-        pg_finding(p, LEAT_FINDING_OK, "wal_sender_timeout", NULL, "%s wal_sender_timeout is %" PRId64 " s", whose,
-                   timeout / 1000);
+        pg_finding(p, LEAT_FINDING_OK, "wal_sender_timeout", NULL,
+                   "%s wal_sender_timeout is %" PRId64 " s", whose, timeout / 1000);
 }
 
-/* --- the order of all --------------------------------------------------------------------------- */
+/* --- the order of all ------------------------------------------------------------------------- */
 
 static int load_settings(struct pg_preflight *p)
 {
-    return pg_query(p->sql,
-                    "SELECT name, setting FROM pg_catalog.pg_settings WHERE name IN ('wal_level', 'effective_wal_level', "
-                    "'max_replication_slots', 'max_wal_senders', 'wal_sender_timeout', 'max_slot_wal_keep_size', "
-                    "'idle_replication_slot_timeout', 'logical_decoding_work_mem', 'synchronous_standby_names', "
-                    "'fsync', 'full_page_writes', 'output_plugin_libraries', 'server_encoding', 'data_directory', "
-                    "'rds.logical_replication', 'cloudsql.logical_decoding')",
-                    p->patience_ms + PG_ANSWER_GRACE_MS, "read the server's settings", &p->gucs, p->err);
+    return pg_query(
+        p->sql,
+        "SELECT name, setting FROM pg_catalog.pg_settings WHERE name IN ('wal_level', 'effective_wal_level', "
+        "'max_replication_slots', 'max_wal_senders', 'wal_sender_timeout', 'max_slot_wal_keep_size', "
+        "'idle_replication_slot_timeout', 'logical_decoding_work_mem', 'synchronous_standby_names', "
+        "'fsync', 'full_page_writes', 'output_plugin_libraries', 'server_encoding', 'data_directory', "
+        "'rds.logical_replication', 'cloudsql.logical_decoding')",
+        p->patience_ms + PG_ANSWER_GRACE_MS, "read the server's settings", &p->gucs, p->err);
 }
 
-static void read_session(const PGresult *r, int64_t before_us, int64_t after_us, struct pg_session *s)
+static void read_session(const PGresult *r, int64_t before_us, int64_t after_us,
+                         struct pg_session *s)
 {
     s->in_recovery = pg_true(r, 0, 0);
     s->backend_pid = pg_int(r, 0, 1);
@@ -426,7 +478,8 @@ static int load_session(struct pg_preflight *p)
         "FROM pg_catalog.pg_roles r WHERE r.rolname = current_user";
     PGresult *result;
     int64_t before_us = leat_clock_wall_us();
-    int status = pg_query(p->sql, QUERY, p->patience_ms + PG_ANSWER_GRACE_MS, "ask who we are", &result, p->err);
+    int status = pg_query(p->sql, QUERY, p->patience_ms + PG_ANSWER_GRACE_MS, "ask who we are",
+                          &result, p->err);
     if (status)
         return status;
     read_session(result, before_us, leat_clock_wall_us(), &p->session);
@@ -434,11 +487,12 @@ static int load_session(struct pg_preflight *p)
     return LEAT_OK;
 }
 
-/* Read-only, and every question is ended by the server itself, so that the next one can be asked. */
+/* Read-only, and the server itself ends every question, so that the next one can be asked. */
 static int prepare(struct pg_preflight *p)
 {
     char sql[160];
-    snprintf(sql, sizeof sql, "SET default_transaction_read_only = on; SET statement_timeout = %" PRId64,
+    snprintf(sql, sizeof sql,
+             "SET default_transaction_read_only = on; SET statement_timeout = %" PRId64,
              p->patience_ms);
     int status = pg_execute(p->sql, sql, p->patience_ms, "prepare the session", p->err);
     if (!status)
@@ -446,8 +500,9 @@ static int prepare(struct pg_preflight *p)
     if (!status)
         status = load_session(p);
     if (!status)
-        p->slot_known = pg_preflight_answered(p, "slot", pg_catalog_slot(p->sql, p->version, p->source->slot,
-                                                                         p->patience_ms, &p->slot, p->err));
+        p->slot_known = pg_preflight_answered(
+            p, "slot",
+            pg_catalog_slot(p->sql, p->version, p->source->slot, p->patience_ms, &p->slot, p->err));
     return status;
 }
 
@@ -472,20 +527,26 @@ static void check_all(struct pg_preflight *p)
     check_clock(p);
 }
 
-/* Connections name the remedy for what concerns the password and pg_hba.conf, where a replication connection matches
- * by the database's name like any other; these are the rest. */
+/* Connections name the remedy for what concerns the password and pg_hba.conf, where a replication
+ * connection matches by the database's name like any other; these are the rest. */
 static int cannot_connect(const struct pg_settings *s, struct leat_err *err)
 {
     if (err->hint[0])
         return err->code;
     if (strcmp(err->state, "3D000") == 0)
-        leat_err_hint(err, "correct database: for this source; SELECT datname FROM pg_database; lists what is there");
+        leat_err_hint(
+            err,
+            "correct database: for this source; SELECT datname FROM pg_database; lists what is there");
     else if (strcmp(err->state, "08P01") == 0)
-        leat_err_hint(err, "this is how a connection pooler answers: give host and port of the server itself");
+        leat_err_hint(
+            err,
+            "this is how a connection pooler answers: give host and port of the server itself");
     else if (!err->state[0])
-        leat_err_hint(err, "is the server running, and are host and port right? On the server: SHOW port; SHOW "
-                           "unix_socket_directories; SHOW listen_addresses;%s",
-                      s->host[0] == '/' ? "" : " and does a firewall lie between?");
+        leat_err_hint(
+            err,
+            "is the server running, and are host and port right? On the server: SHOW port; SHOW "
+            "unix_socket_directories; SHOW listen_addresses;%s",
+            s->host[0] == '/' ? "" : " and does a firewall lie between?");
     return err->code;
 }
 

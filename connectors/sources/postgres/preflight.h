@@ -7,13 +7,14 @@
  *     preflight_slot.c          our slot, and what makes the server keep its log
  *     preflight_finding.c       questions and findings
  *
- * A check is a function: it asks one question and reports what it found, good or bad. A question that the server
- * refuses is a finding too; a connection that breaks ends the look, and pg_preflight() returns its error.
+ * A check is a function: it asks one question and reports what it found, good or bad. A question
+ * that the server refuses is a finding too; a connection that breaks ends the look, and
+ * pg_preflight() returns its error.
  *
- * Order:     begun by pg_preflight(); pg_preflight_publications() before pg_preflight_slot(), so that the statements come
- *            in the order in which they must be run: a publication has to be older than its slot.
- * Ownership: everything in struct pg_preflight is pg_preflight()'s.
- * Threads:   one owner.
+ * Order:     begun by pg_preflight(); pg_preflight_publications() before pg_preflight_slot(), so
+ * that the statements come in the order in which they must be run: a publication has to be older
+ * than its slot. Ownership: everything in struct pg_preflight is pg_preflight()'s. Threads:   one
+ * owner.
  */
 #ifndef POSTGRES_PREFLIGHT_H
 #define POSTGRES_PREFLIGHT_H
@@ -28,9 +29,9 @@ struct pg_session {
     bool may_create;                 /* CREATE on the database */
     bool sees_others;                /* sessions of other roles are not hidden from us */
     int64_t backend_pid;
-    int64_t clock_offset_us;         /* server's clock less ours */
-    int64_t clock_doubt_us;          /* half of the round trip */
-    int64_t connection_limit;        /* of the role; -1: none */
+    int64_t clock_offset_us;  /* server's clock less ours */
+    int64_t clock_doubt_us;   /* half of the round trip */
+    int64_t connection_limit; /* of the role; -1: none */
     int64_t slot_count, sender_count;
     char user[PG_NAME_BYTES];
 };
@@ -46,10 +47,11 @@ struct pg_preflight {
     PGconn *sql;
     int version;
     int64_t patience_ms;
-    PGresult *gucs;       /* name, setting in base units */
+    PGresult *gucs; /* name, setting in base units */
     struct pg_session session;
     struct pg_slot slot;
     bool slot_known;
+    bool unpublished; /* the publication does not exist */
     char application[PG_NAME_BYTES + 8];
     char insert_publication[PG_NAME_BYTES + 8];
 };
@@ -59,26 +61,28 @@ void pg_preflight_tables(struct pg_preflight *p);
 void pg_preflight_slot(struct pg_preflight *p);
 
 /* Asks; false when there is no answer, which has been reported under `id`. */
-bool pg_preflight_ask(struct pg_preflight *p, const char *id, const char *sql, const char *const *params,
-                      int param_count, PGresult **ret_result) LEAT_MUST_CHECK;
+bool pg_preflight_ask(struct pg_preflight *p, const char *id, const char *sql,
+                      const char *const *params, int param_count,
+                      PGresult **ret_result) LEAT_MUST_CHECK;
 
-/* The same for a question of catalog.h that was already asked with p->err: true when `status` is fine. */
+/* The same for a question of catalog.h that was already asked with p->err: true when `status` is
+ * fine. */
 bool pg_preflight_answered(struct pg_preflight *p, const char *id, int status) LEAT_MUST_CHECK;
 
 /* A finding. `fix` may be NULL: statements, each ending with ';', one a line. */
-void pg_finding(struct pg_preflight *p, enum leat_severity severity, const char *id, const char *fix,
-                const char *format, ...) LEAT_PRINTF(5, 6);
+void pg_finding(struct pg_preflight *p, enum leat_severity severity, const char *id,
+                const char *fix, const char *format, ...) LEAT_PRINTF(5, 6);
 
 /* A finding whose fix works after a restart of the server only. */
-void pg_finding_restart(struct pg_preflight *p, enum leat_severity severity, const char *id, const char *fix,
-                        const char *format, ...) LEAT_PRINTF(5, 6);
+void pg_finding_restart(struct pg_preflight *p, enum leat_severity severity, const char *id,
+                        const char *fix, const char *format, ...) LEAT_PRINTF(5, 6);
 
 /* A server setting in its base unit; NULL where this server has none of the name. */
 const char *pg_preflight_setting(const struct pg_preflight *p, const char *name);
 int64_t pg_preflight_setting_int(const struct pg_preflight *p, const char *name, int64_t fallback);
 
-/* "-- text" and a line feed: what may only be pasted by somebody who has decided. Control characters become
- * blanks, so that no name can end the comment. */
+/* "-- text" and a line feed: what may only be pasted by somebody who has decided. Control
+ * characters become blanks, so that no name can end the comment. */
 void pg_fix_comment(struct leat_buf *fix, const char *format, ...) LEAT_PRINTF(2, 3);
 
 /* Tables for one sentence: "public.a, public.b (id, name) and 7 more". */
@@ -88,20 +92,29 @@ struct pg_tally {
 };
 
 void pg_tally_init(struct pg_tally *tally);
-void pg_tally_add(struct pg_tally *tally, const char *schema, const char *table, const char *detail);
+void pg_tally_add(struct pg_tally *tally, const char *schema, const char *table,
+                  const char *detail);
 
 /* The sentence's part; nothing can be added after it. */
 const char *pg_tally_text(struct pg_tally *tally);
 
 /* A finding of `before`, the names and `after`, if there are names; releases the tally. */
-void pg_tally_report(struct pg_preflight *p, struct pg_tally *tally, enum leat_severity severity, const char *id,
-                     const char *before, const char *after);
+void pg_tally_report(struct pg_preflight *p, struct pg_tally *tally, enum leat_severity severity,
+                     const char *id, const char *before, const char *after);
 
 /* Whether the source's patterns take the table. */
 bool pg_taken(const struct pg_preflight *p, const char *schema, const char *table);
 
 /* A boolean of a result; NULL is false. */
 bool pg_true(const PGresult *result, int row, int column);
+
+/* Appends what is known to be wrong with a release, by its number (150008); *ret_fixed is the first
+ * minor release without any of it, 0 when there is nothing. */
+void pg_version_defects(int version, struct leat_buf *list, int *ret_fixed);
+
+/* Whether synchronous_standby_names has our name or "*". Names are compared without case, as the
+ * server does. */
+bool pg_standbys_include(const char *list, const char *us);
 
 /* "1.5 GB". */
 enum { PG_SIZE_TEXT = 24 };

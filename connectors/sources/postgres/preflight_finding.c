@@ -1,3 +1,8 @@
+/*
+ * Preflight: how a question is asked and a finding is put into words. The texts go to people and
+ * into terminals; the report escapes what needs it, so names are given as they are. Only a comment
+ * in a fix is ours to guard.
+ */
 #include "sources/postgres/preflight.h"
 
 #include "sources/postgres/filter.h"
@@ -8,13 +13,14 @@
 
 enum { LIST_MAX = 64 << 10, LISTED_MAX = 5 };
 
-/* --- findings ---------------------------------------------------------------------------------- */
+/* --- findings --------------------------------------------------------------------------------- */
 
-static void finding(struct pg_preflight *p, enum leat_severity severity, const char *id, const char *fix,
-                    bool restart, const char *format, va_list args) __attribute__((format(printf, 6, 0)));
+static void finding(struct pg_preflight *p, enum leat_severity severity, const char *id,
+                    const char *fix, bool restart, const char *format, va_list args)
+    __attribute__((format(printf, 6, 0)));
 
-static void finding(struct pg_preflight *p, enum leat_severity severity, const char *id, const char *fix,
-                    bool restart, const char *format, va_list args)
+static void finding(struct pg_preflight *p, enum leat_severity severity, const char *id,
+                    const char *fix, bool restart, const char *format, va_list args)
 {
     char *text;
     if (vasprintf(&text, format, args) < 0)
@@ -24,8 +30,8 @@ static void finding(struct pg_preflight *p, enum leat_severity severity, const c
     free(text);
 }
 
-void pg_finding(struct pg_preflight *p, enum leat_severity severity, const char *id, const char *fix,
-                const char *format, ...)
+void pg_finding(struct pg_preflight *p, enum leat_severity severity, const char *id,
+                const char *fix, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
@@ -33,8 +39,8 @@ void pg_finding(struct pg_preflight *p, enum leat_severity severity, const char 
     va_end(args);
 }
 
-void pg_finding_restart(struct pg_preflight *p, enum leat_severity severity, const char *id, const char *fix,
-                        const char *format, ...)
+void pg_finding_restart(struct pg_preflight *p, enum leat_severity severity, const char *id,
+                        const char *fix, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
@@ -68,7 +74,7 @@ const char *pg_size_format(int64_t bytes, char *ret_text)
     return ret_text;
 }
 
-/* --- questions --------------------------------------------------------------------------------- */
+/* --- questions -------------------------------------------------------------------------------- */
 
 bool pg_preflight_answered(struct pg_preflight *p, const char *id, int status)
 {
@@ -81,16 +87,17 @@ bool pg_preflight_answered(struct pg_preflight *p, const char *id, int status)
     return false;
 }
 
-bool pg_preflight_ask(struct pg_preflight *p, const char *id, const char *sql, const char *const *params,
-                      int param_count, PGresult **ret_result)
+bool pg_preflight_ask(struct pg_preflight *p, const char *id, const char *sql,
+                      const char *const *params, int param_count, PGresult **ret_result)
 {
     if (p->lost)
         return false;
     char what[64];
     snprintf(what, sizeof what, "check %s", id);
-    return pg_preflight_answered(
-        p, id, pg_query_params(p->sql, sql, params, param_count, p->patience_ms + PG_ANSWER_GRACE_MS, what,
-                               ret_result, p->err));
+    return pg_preflight_answered(p, id,
+                                 pg_query_params(p->sql, sql, params, param_count,
+                                                 p->patience_ms + PG_ANSWER_GRACE_MS, what,
+                                                 ret_result, p->err));
 }
 
 const char *pg_preflight_setting(const struct pg_preflight *p, const char *name)
@@ -109,7 +116,7 @@ int64_t pg_preflight_setting_int(const struct pg_preflight *p, const char *name,
     return fallback;
 }
 
-/* --- lists of tables in a sentence ----------------------------------------------------------------- */
+/* --- lists of tables in a sentence ------------------------------------------------------------ */
 
 void pg_tally_init(struct pg_tally *t)
 {
@@ -120,8 +127,8 @@ void pg_tally_init(struct pg_tally *t)
 void pg_tally_add(struct pg_tally *t, const char *schema, const char *table, const char *detail)
 {
     if (t->count++ < LISTED_MAX)
-        leat_buf_format(&t->names, "%s%s.%s%s%s%s", t->count > 1 ? ", " : "", schema, table, *detail ? " (" : "",
-                        detail, *detail ? ")" : "");
+        leat_buf_format(&t->names, "%s%s.%s%s%s%s", t->count > 1 ? ", " : "", schema, table,
+                        *detail ? " (" : "", detail, *detail ? ")" : "");
 }
 
 const char *pg_tally_text(struct pg_tally *t)
@@ -131,8 +138,8 @@ const char *pg_tally_text(struct pg_tally *t)
     return leat_buf_text(&t->names);
 }
 
-void pg_tally_report(struct pg_preflight *p, struct pg_tally *t, enum leat_severity severity, const char *id,
-                         const char *before, const char *after)
+void pg_tally_report(struct pg_preflight *p, struct pg_tally *t, enum leat_severity severity,
+                     const char *id, const char *before, const char *after)
 {
     if (t->count)
         pg_finding(p, severity, id, NULL, "%s%s%s", before, pg_tally_text(t), after);

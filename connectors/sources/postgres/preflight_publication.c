@@ -1,6 +1,6 @@
 /*
- * Preflight: what the settings ask for against what the publications have. What is missing comes as the statements
- * that open would run itself with create: true, made by the same function.
+ * Preflight: what the settings ask for against what the publications have. What is missing comes as
+ * the statements that open would run itself with create: true, made by the same function.
  */
 #include "sources/postgres/preflight.h"
 
@@ -10,7 +10,7 @@
 
 enum { TEXT_MAX = 4 << 20 };
 
-/* --- publications ------------------------------------------------------------------------------------ */
+/* --- publications ----------------------------------------------------------------------------- */
 
 enum { PUB_NAME, PUB_CHANGES, PUB_TRUNCATE, PUB_OWNED, PUB_INSERT, PUB_UPDATE, PUB_DELETE };
 
@@ -34,21 +34,27 @@ static void check_operations(struct pg_preflight *p, const PGresult *r, int row)
     static const struct {
         int column;
         const char *word;
-    } OPERATIONS[] = {{PUB_INSERT, "insert"}, {PUB_UPDATE, "update"}, {PUB_DELETE, "delete"}, {PUB_TRUNCATE, "truncate"}};
+    } OPERATIONS[] = {{PUB_INSERT, "insert"},
+                      {PUB_UPDATE, "update"},
+                      {PUB_DELETE, "delete"},
+                      {PUB_TRUNCATE, "truncate"}};
     char missing[64] = "";
     int at = 0;
     for (size_t i = 0; i < 4; i++)
         if (!pg_true(r, row, OPERATIONS[i].column))
-            at += snprintf(missing + at, sizeof missing - (size_t)at, "%s%s", at ? ", " : "", OPERATIONS[i].word);
+            at += snprintf(missing + at, sizeof missing - (size_t)at, "%s%s", at ? ", " : "",
+                           OPERATIONS[i].word);
     if (!at)
         return;
     struct leat_buf fix;
     leat_buf_init(&fix, 1024);
     leat_buf_append_text(&fix, "ALTER PUBLICATION ");
     pg_append_identifier(p->sql, &fix, p->source->publication);
-    leat_buf_format(&fix, " SET (publish = 'insert, update, delete%s');", p->version >= 110000 ? ", truncate" : "");
+    leat_buf_format(&fix, " SET (publish = 'insert, update, delete%s');",
+                    p->version >= 110000 ? ", truncate" : "");
     pg_finding(p, LEAT_FINDING_WARN, "publication_operations", leat_buf_text(&fix),
-               "publication \"%s\" leaves out: %s. Such changes are not in the stream", p->source->publication, missing);
+               "publication \"%s\" leaves out: %s. Such changes are not in the stream",
+               p->source->publication, missing);
     leat_buf_release(&fix);
 }
 
@@ -57,7 +63,8 @@ static bool load_publications(struct pg_preflight *p, struct publications *ret)
     PGresult *r;
     *ret = (struct publications){.owned = true};
     if (!pg_preflight_ask(p, "publication", publications_query(p->version),
-                          (const char *const[]){p->source->publication, p->insert_publication}, 2, &r))
+                          (const char *const[]){p->source->publication, p->insert_publication}, 2,
+                          &r))
         return false;
     for (int i = 0; i < PQntuples(r); i++) {
         bool main = strcmp(PQgetvalue(r, i, PUB_NAME), p->source->publication) == 0;
@@ -67,16 +74,17 @@ static bool load_publications(struct pg_preflight *p, struct publications *ret)
         if (main)
             check_operations(p, r, i);
     }
+    p->unpublished = !ret->exists;
     PQclear(r);
     return true;
 }
 
-/* --- what has to be published still -------------------------------------------------------------------- */
+/* --- what has to be published still ----------------------------------------------------------- */
 
 /* Tables that the settings ask for and no publication of ours has. */
 struct unpublished {
     struct pg_tally tables, insert_only, foreign; /* foreign: not ours to publish */
-    bool named; /* one of them is named without wildcard */
+    bool named;                                   /* one of them is named without wildcard */
 };
 
 static bool named_exactly(const struct pg_preflight *p, const char *schema, const char *table)
@@ -84,7 +92,8 @@ static bool named_exactly(const struct pg_preflight *p, const char *schema, cons
     for (size_t i = 0; i < p->settings->tables.count; i++) {
         const char *pattern = p->settings->tables.items[i];
         size_t len = strlen(schema);
-        if (strncmp(pattern, schema, len) == 0 && pattern[len] == '.' && strcmp(pattern + len + 1, table) == 0)
+        if (strncmp(pattern, schema, len) == 0 && pattern[len] == '.' &&
+            strcmp(pattern + len + 1, table) == 0)
             return true;
     }
     return false;
@@ -97,7 +106,8 @@ static void count_unpublished(struct pg_preflight *p, const PGresult *tables, st
     pg_tally_init(&u->foreign);
     u->named = false;
     for (int i = 0; i < PQntuples(tables); i++) {
-        const char *schema = PQgetvalue(tables, i, PG_TABLE_SCHEMA), *name = PQgetvalue(tables, i, PG_TABLE_NAME);
+        const char *schema = PQgetvalue(tables, i, PG_TABLE_SCHEMA),
+                   *name = PQgetvalue(tables, i, PG_TABLE_NAME);
         if (pg_true(tables, i, PG_TABLE_PUBLISHED) || !pg_taken(p, schema, name))
             continue;
         pg_tally_add(&u->tables, schema, name, "");
@@ -117,13 +127,14 @@ static void release_unpublished(struct unpublished *u)
 }
 
 /* Both statements of the plan, each ended. False: there is none. */
-static bool plan_fix(struct pg_preflight *p, const struct publications *have, const PGresult *tables,
-                     struct leat_buf *fix)
+static bool plan_fix(struct pg_preflight *p, const struct publications *have,
+                     const PGresult *tables, struct leat_buf *fix)
 {
     struct leat_buf insert;
     leat_buf_init(&insert, TEXT_MAX);
-    int status = pg_catalog_publish_plan(p->sql, p->settings, p->version, p->source->publication, have->exists,
-                                         have->insert_exists, tables, fix, &insert, p->err);
+    int status =
+        pg_catalog_publish_plan(p->sql, p->settings, p->version, p->source->publication,
+                                have->exists, have->insert_exists, tables, fix, &insert, p->err);
     if (status)
         leat_buf_reset(fix);
     if (!status && fix->len)
@@ -135,19 +146,23 @@ static bool plan_fix(struct pg_preflight *p, const struct publications *have, co
 }
 
 /* With create: leat will run the plan; may it? */
-static void report_creation(struct pg_preflight *p, const struct publications *have, struct unpublished *u,
-                            const char *fix)
+static void report_creation(struct pg_preflight *p, const struct publications *have,
+                            struct unpublished *u, const char *fix)
 {
     const struct pg_session *s = &p->session;
     bool makes_one = !have->exists || (u->insert_only.count && !have->insert_exists);
     const char *name = p->source->publication;
     if (s->in_recovery)
-        pg_finding(p, LEAT_FINDING_FATAL, "publication", fix,
-                   "publication \"%s\" is not as it should be, and on a standby nothing can be created", name);
+        pg_finding(
+            p, LEAT_FINDING_FATAL, "publication", fix,
+            "publication \"%s\" is not as it should be, and on a standby nothing can be created",
+            name);
     else if (!s->superuser && makes_one && !s->may_create)
-        pg_finding(p, LEAT_FINDING_FATAL, "publication", fix,
-                   "leat would create publication \"%s\", but role \"%s\" may not create in database \"%s\": let the "
-                   "tables' owner do it", name, s->user, p->settings->database);
+        pg_finding(
+            p, LEAT_FINDING_FATAL, "publication", fix,
+            "leat would create publication \"%s\", but role \"%s\" may not create in database \"%s\": let the "
+            "tables' owner do it",
+            name, s->user, p->settings->database);
     else if (!s->superuser && (u->foreign.count || !have->owned))
         pg_finding(p, LEAT_FINDING_FATAL, "publication", fix,
                    "leat would publish tables that are not its own%s%s: let their owner do it",
@@ -157,14 +172,16 @@ static void report_creation(struct pg_preflight *p, const struct publications *h
                    "publication \"%s\" does not exist: leat will create it, with %d tables", name,
                    u->tables.count - u->insert_only.count);
     else
-        pg_finding(p, LEAT_FINDING_NOTE, "publication", NULL, "leat will add to publication \"%s\": %s", name,
-                   pg_tally_text(&u->tables));
+        pg_finding(p, LEAT_FINDING_NOTE, "publication", NULL,
+                   "leat will add to publication \"%s\": %s", name, pg_tally_text(&u->tables));
     if (u->insert_only.count)
         pg_finding(p, LEAT_FINDING_NOTE, "insert_only", NULL,
-                   "no replica identity, so only inserts will be published: %s", pg_tally_text(&u->insert_only));
+                   "no replica identity, so only inserts will be published: %s",
+                   pg_tally_text(&u->insert_only));
 }
 
-static void report_unpublished(struct pg_preflight *p, const struct publications *have, const PGresult *tables)
+static void report_unpublished(struct pg_preflight *p, const struct publications *have,
+                               const PGresult *tables)
 {
     struct unpublished u;
     struct leat_buf fix;
@@ -179,12 +196,14 @@ static void report_unpublished(struct pg_preflight *p, const struct publications
         report_creation(p, have, &u, leat_buf_text(&fix));
     else if (!have->exists)
         pg_finding(p, LEAT_FINDING_FATAL, "publication", leat_buf_text(&fix),
-                   "publication \"%s\" does not exist in database \"%s\"", name, p->settings->database);
+                   "publication \"%s\" does not exist in database \"%s\"", name,
+                   p->settings->database);
     else if (!p->settings->tables.count) /* all that are published were asked for */
         pg_finding(p, LEAT_FINDING_OK, "publication", NULL, "publication \"%s\" exists", name);
     else
-        pg_finding(p, u.named ? LEAT_FINDING_FATAL : LEAT_FINDING_WARN, "publication", leat_buf_text(&fix),
-                   "the settings ask for tables that are not published: %s", pg_tally_text(&u.tables));
+        pg_finding(p, u.named ? LEAT_FINDING_FATAL : LEAT_FINDING_WARN, "publication",
+                   leat_buf_text(&fix), "the settings ask for tables that are not published: %s",
+                   pg_tally_text(&u.tables));
     release_unpublished(&u);
     leat_buf_release(&fix);
 }
@@ -194,14 +213,15 @@ static void check_publications(struct pg_preflight *p)
     struct publications have;
     PGresult *tables;
     if (!load_publications(p, &have) || p->lost ||
-        !pg_preflight_answered(p, "publication", pg_catalog_tables(p->sql, p->version, p->source->publication,
-                                                                   p->patience_ms, &tables, p->err)))
+        !pg_preflight_answered(p, "publication",
+                               pg_catalog_tables(p->sql, p->version, p->source->publication,
+                                                 p->patience_ms, &tables, p->err)))
         return;
     report_unpublished(p, &have, tables);
     PQclear(tables);
 }
 
-/* --- patterns that match nothing, or what cannot be published ------------------------------------------- */
+/* --- patterns that match nothing, or what cannot be published --------------------------------- */
 
 static const char *unpublishable(const PGresult *r, int row)
 {
@@ -217,25 +237,29 @@ static const char *unpublishable(const PGresult *r, int row)
     }
 }
 
-static void check_pattern(struct pg_preflight *p, const char *pattern, const PGresult *r, struct pg_tally *others)
+static void check_pattern(struct pg_preflight *p, const char *pattern, const PGresult *r,
+                          struct pg_tally *others)
 {
     const char *items[] = {pattern};
     const struct pg_settings one = {.tables = {items, 1}};
     bool found = false, exact = !strchr(pattern, '*');
     for (int i = 0; i < PQntuples(r); i++) {
-        const char *schema = PQgetvalue(r, i, 0), *name = PQgetvalue(r, i, 1), *why = unpublishable(r, i);
+        const char *schema = PQgetvalue(r, i, 0), *name = PQgetvalue(r, i, 1),
+                   *why = unpublishable(r, i);
         if (!pg_filter_table(&one, leat_slice_text(schema), leat_slice_text(name)))
             continue;
         found = true;
         if (why && exact)
             pg_finding(p, LEAT_FINDING_WARN, "table_kind", NULL,
-                       "tables: %s.%s is no ordinary table (%s): its changes are not in the log", schema, name, why);
+                       "tables: %s.%s is no ordinary table (%s): its changes are not in the log",
+                       schema, name, why);
         else if (why && PQgetvalue(r, i, 2)[0] != 'v')
             pg_tally_add(others, schema, name, why);
     }
     if (!found)
         pg_finding(p, LEAT_FINDING_WARN, "table_pattern", NULL,
-                   "tables: \"%s\" matches no table of database \"%s\"", pattern, p->settings->database);
+                   "tables: \"%s\" matches no table of database \"%s\"", pattern,
+                   p->settings->database);
 }
 
 static void check_patterns(struct pg_preflight *p)
@@ -252,7 +276,7 @@ static void check_patterns(struct pg_preflight *p)
     for (size_t i = 0; i < p->settings->tables.count; i++)
         check_pattern(p, p->settings->tables.items[i], r, &others);
     pg_tally_report(p, &others, LEAT_FINDING_NOTE, "table_kind",
-                 "the patterns match what cannot be in the log: ", "");
+                    "the patterns match what cannot be in the log: ", "");
     PQclear(r);
 }
 
@@ -262,7 +286,8 @@ static bool column_pattern_matches(const char *pattern, const PGresult *columns)
     const char *items[] = {pattern};
     const struct pg_settings one = {.exclude_columns = {items, 1}};
     for (int i = 0; i < PQntuples(columns); i++)
-        if (pg_filter_column(&one, leat_slice_text(PQgetvalue(columns, i, 0)), leat_slice_text(PQgetvalue(columns, i, 1)),
+        if (pg_filter_column(&one, leat_slice_text(PQgetvalue(columns, i, 0)),
+                             leat_slice_text(PQgetvalue(columns, i, 1)),
                              leat_slice_text(PQgetvalue(columns, i, 2))) == PG_COLUMN_DROP)
             return true;
     return false;
@@ -274,7 +299,8 @@ static void check_column_patterns(struct pg_preflight *p)
     const struct {
         const char *key;
         const struct leat_strings *list;
-    } LISTS[] = {{"include_columns", &s->include_columns}, {"exclude_columns", &s->exclude_columns},
+    } LISTS[] = {{"include_columns", &s->include_columns},
+                 {"exclude_columns", &s->exclude_columns},
                  {"mask_columns", &s->mask_columns}};
     PGresult *columns;
     if (!(s->include_columns.count + s->exclude_columns.count + s->mask_columns.count) ||
@@ -283,13 +309,15 @@ static void check_column_patterns(struct pg_preflight *p)
                           "JOIN pg_catalog.pg_class c ON c.oid = a.attrelid "
                           "JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
                           "WHERE c.relkind IN ('r', 'p') AND a.attnum > 0 AND NOT a.attisdropped "
-                          "AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast')", NULL, 0, &columns))
+                          "AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast')",
+                          NULL, 0, &columns))
         return;
     for (size_t k = 0; k < 3; k++)
         for (size_t i = 0; i < LISTS[k].list->count; i++)
             if (!column_pattern_matches(LISTS[k].list->items[i], columns))
-                pg_finding(p, LEAT_FINDING_WARN, "column_pattern", NULL, "%s: \"%s\" matches no column of database \"%s\"",
-                           LISTS[k].key, LISTS[k].list->items[i], s->database);
+                pg_finding(p, LEAT_FINDING_WARN, "column_pattern", NULL,
+                           "%s: \"%s\" matches no column of database \"%s\"", LISTS[k].key,
+                           LISTS[k].list->items[i], s->database);
     PQclear(columns);
 }
 

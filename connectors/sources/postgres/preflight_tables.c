@@ -1,6 +1,7 @@
 /*
- * Preflight: each table that is published, its columns and types, and what publishing does to the application: a
- * published table whose rows cannot be identified refuses its UPDATEs and DELETEs, in the application's face.
+ * Preflight: each table that is published, its columns and types, and what publishing does to the
+ * application: a published table whose rows cannot be identified refuses its UPDATEs and DELETEs,
+ * in the application's face.
  *
  * A table's identity is asked of what really holds its rows: of each leaf of a partitioned table.
  */
@@ -12,13 +13,13 @@
 
 enum { FIX_MAX = 256 << 10, TYPES_LISTED_MAX = 5, ID_MAX = 2 * PG_NAME_BYTES + 32 };
 
-/* --- each table that is published ----------------------------------------------------------------------- */
+/* --- each table that is published ------------------------------------------------------------- */
 
 enum {
     ROW_SCHEMA,
     ROW_TABLE,
     ROW_REPLIDENT,
-    ROW_CHANGES,   /* updates or deletes are published */
+    ROW_CHANGES, /* updates or deletes are published */
     ROW_IDENTITY,
     ROW_PRIMARY,   /* a primary key that could be the identity */
     ROW_DEFERRED,  /* a primary key that could not */
@@ -29,8 +30,8 @@ enum {
     ROW_MAIN,      /* in the main publication */
 };
 
-/* %s: leaves of s; stored generated columns are published; generated columns. Before 12 there are no generated
- * columns, before 18 they cannot be published. */
+/* %s: leaves of s; stored generated columns are published; generated columns. Before 12 there are
+ * no generated columns, before 18 they cannot be published. */
 static const char ROWS_QUERY[] =
     "WITH s AS (SELECT c.oid, c.relkind, bool_or(p.pubupdate OR p.pubdelete) AS changes, "
     "  bool_or(p.pubname::text = $1::text) AS main, bool_or(%s) AS generated "
@@ -59,14 +60,17 @@ static bool load_rows(struct pg_preflight *p, PGresult **ret_rows)
     char query[sizeof ROWS_QUERY + 512];
     int version = p->version;
     snprintf(query, sizeof query, ROWS_QUERY, version >= 180000 ? "p.pubgencols = 's'" : "false",
-             version >= 180000   ? "(a.attgenerated = 'v' OR (a.attgenerated = 's' AND NOT s.generated))"
+             version >= 180000
+                 ? "(a.attgenerated = 'v' OR (a.attgenerated = 's' AND NOT s.generated))"
              : version >= 120000 ? "a.attgenerated <> ''"
                                  : "false",
-             version >= 130000 ? "SELECT s.oid WHERE s.relkind = 'r' UNION ALL SELECT t.relid FROM "
-                                 "pg_catalog.pg_partition_tree(s.oid) t WHERE t.isleaf AND s.relkind = 'p'"
-                               : "SELECT s.oid");
+             version >= 130000
+                 ? "SELECT s.oid WHERE s.relkind = 'r' UNION ALL SELECT t.relid FROM "
+                   "pg_catalog.pg_partition_tree(s.oid) t WHERE t.isleaf AND s.relkind = 'p'"
+                 : "SELECT s.oid");
     return pg_preflight_ask(p, "published_tables", query,
-                            (const char *const[]){p->source->publication, p->insert_publication}, 2, ret_rows);
+                            (const char *const[]){p->source->publication, p->insert_publication}, 2,
+                            ret_rows);
 }
 
 /* The best statement that gives the table an identity. */
@@ -90,23 +94,27 @@ static void report_identity(struct pg_preflight *p, const PGresult *r, int row)
 {
     const char *schema = PQgetvalue(r, row, ROW_SCHEMA), *table = PQgetvalue(r, row, ROW_TABLE);
     char form = PQgetvalue(r, row, ROW_REPLIDENT)[0];
-    const char *why = form == 'n'                        ? "its replica identity is NOTHING"
-                      : form == 'i'                      ? "the index of its replica identity was dropped or is not valid"
-                      : pg_true(r, row, ROW_DEFERRED) ? "its primary key is deferrable, which identifies no rows"
-                                                         : "it has no primary key and no other replica identity";
+    const char *why =
+        form == 'n'   ? "its replica identity is NOTHING"
+        : form == 'i' ? "the index of its replica identity was dropped or is not valid"
+        : pg_true(r, row, ROW_DEFERRED) ? "its primary key is deferrable, which identifies no rows"
+                                        : "it has no primary key and no other replica identity";
     bool costly = !pg_true(r, row, ROW_PRIMARY) && !*PQgetvalue(r, row, ROW_CANDIDATE);
     char id[ID_MAX];
     struct leat_buf fix;
     leat_buf_init(&fix, FIX_MAX);
     identity_fix(p, r, row, &fix);
     snprintf(id, sizeof id, "replica_identity:%s.%s", schema, table);
-    pg_finding(p, LEAT_FINDING_FATAL, id, leat_buf_text(&fix),
-               "the application's UPDATE and DELETE of %s.%s fail as long as they are published: %s%s", schema, table, why,
-               costly ? " (a primary key is better than FULL, which logs whole old rows)" : "");
+    pg_finding(
+        p, LEAT_FINDING_FATAL, id, leat_buf_text(&fix),
+        "the application's UPDATE and DELETE of %s.%s fail as long as they are published: %s%s",
+        schema, table, why,
+        costly ? " (a primary key is better than FULL, which logs whole old rows)" : "");
     leat_buf_release(&fix);
 }
 
-/* ALTER PUBLICATION … ADD or DROP TABLE …, without its end; of tables that inherit nothing is said. */
+/* ALTER PUBLICATION … ADD or DROP TABLE …, without its end; tables that inherit stay as they are.
+ */
 static void alter_publication(struct pg_preflight *p, struct leat_buf *fix, const char *publication,
                               const char *verb, const char *schema, const char *table)
 {
@@ -130,7 +138,8 @@ static void report_insert_only(struct pg_preflight *p, const PGresult *r, int ro
     leat_buf_append_text(&fix, ";\nCOMMIT;");
     snprintf(id, sizeof id, "insert_only:%s.%s", schema, name);
     pg_finding(p, LEAT_FINDING_WARN, id, leat_buf_text(&fix),
-               "%s.%s is published for inserts only, though its rows can be identified now", schema, name);
+               "%s.%s is published for inserts only, though its rows can be identified now", schema,
+               name);
     leat_buf_release(&fix);
 }
 
@@ -165,22 +174,29 @@ static void check_rows(struct pg_preflight *p)
             pg_tally_add(&parents, schema, table, "");
     }
     PQclear(r);
-    pg_tally_report(p, &inserts, LEAT_FINDING_NOTE, "insert_only", "only inserts are published of ", "");
-    pg_tally_report(p, &toast, LEAT_FINDING_NOTE, "absent_values",
-                 "an UPDATE that leaves a long value alone does not send it: it is absent in the event, not NULL. "
-                 "REPLICA IDENTITY FULL would send it; possible in ", "");
+    pg_tally_report(p, &inserts, LEAT_FINDING_NOTE, "insert_only", "only inserts are published of ",
+                    "");
+    pg_tally_report(
+        p, &toast, LEAT_FINDING_NOTE, "absent_values",
+        "an UPDATE that leaves a long value alone does not send it: it is absent in the event, not NULL. "
+        "REPLICA IDENTITY FULL would send it; possible in ",
+        "");
     pg_tally_report(p, &full, LEAT_FINDING_NOTE, "identity_full",
-                 "every UPDATE and DELETE logs the whole old row (REPLICA IDENTITY FULL) of ", "");
-    pg_tally_report(p, &generated, LEAT_FINDING_NOTE, "generated_columns",
-                 "generated columns are not in the stream: ",
-                 p->version >= 180000 ? "; stored ones are with ALTER PUBLICATION … SET (publish_generated_columns = stored)"
-                                      : "");
-    pg_tally_report(p, &parents, LEAT_FINDING_NOTE, "inheritance",
-                 "tables that inherit are tables of their own, and later ones are not published by themselves; parents: ",
-                 "");
+                    "every UPDATE and DELETE logs the whole old row (REPLICA IDENTITY FULL) of ",
+                    "");
+    pg_tally_report(
+        p, &generated, LEAT_FINDING_NOTE, "generated_columns",
+        "generated columns are not in the stream: ",
+        p->version >= 180000
+            ? "; stored ones are with ALTER PUBLICATION … SET (publish_generated_columns = stored)"
+            : "");
+    pg_tally_report(
+        p, &parents, LEAT_FINDING_NOTE, "inheritance",
+        "tables that inherit are tables of their own, and later ones are not published by themselves; parents: ",
+        "");
 }
 
-/* --- partitions --------------------------------------------------------------------------------------- */
+/* --- partitions ------------------------------------------------------------------------------- */
 
 /* Root, leaf, and whether the leaf's name is the one in the stream, ordered by root. */
 static const char LEAVES_QUERY[] =
@@ -200,13 +216,15 @@ static void check_partitions(struct pg_preflight *p)
     bool will_be = p->settings->create && p->settings->partitions == PG_PARTITIONS_LEAF;
     if (p->version < 130000 ||
         !pg_preflight_ask(p, "partitions", LEAVES_QUERY,
-                          (const char *const[]){p->source->publication, p->insert_publication}, 2, &r))
+                          (const char *const[]){p->source->publication, p->insert_publication}, 2,
+                          &r))
         return;
     pg_tally_init(&leaves);
     pg_tally_init(&lost);
     for (int i = 0; i < PQntuples(r); i++) {
         bool root = pg_taken(p, PQgetvalue(r, i, 0), PQgetvalue(r, i, 1));
-        bool leaf = pg_taken(p, PQgetvalue(r, i, 2), PQgetvalue(r, i, 3)), streamed = pg_true(r, i, 4);
+        bool leaf = pg_taken(p, PQgetvalue(r, i, 2), PQgetvalue(r, i, 3)),
+             streamed = pg_true(r, i, 4);
         if (root && !leaf && (streamed || will_be))
             pg_tally_add(&lost, PQgetvalue(r, i, 2), PQgetvalue(r, i, 3), "");
         else if (streamed && leaf)
@@ -219,19 +237,21 @@ static void check_partitions(struct pg_preflight *p)
     pg_append_identifier(p->sql, &fix, p->source->publication);
     leat_buf_append_text(&fix, " SET (publish_via_partition_root = true);");
     if (lost.count)
-        pg_finding(p, LEAT_FINDING_WARN, "partitions", will_be ? NULL : leat_buf_text(&fix),
-                   "partitions come under their own names, which the table patterns leave out, though they take the root: "
-                   "%s. Add a pattern for them, or publish by the root%s", pg_tally_text(&lost),
-                   will_be ? " (partitions: root)" : "");
+        pg_finding(
+            p, LEAT_FINDING_WARN, "partitions", will_be ? NULL : leat_buf_text(&fix),
+            "partitions come under their own names, which the table patterns leave out, though they take the root: "
+            "%s. Add a pattern for them, or publish by the root%s",
+            pg_tally_text(&lost), will_be ? " (partitions: root)" : "");
     if (leaves.count)
         pg_finding(p, LEAT_FINDING_NOTE, "partitions", NULL,
-                   "partitions come under their own names, not their root's: %s", pg_tally_text(&leaves));
+                   "partitions come under their own names, not their root's: %s",
+                   pg_tally_text(&leaves));
     leat_buf_release(&fix);
     leat_buf_release(&leaves.names);
     leat_buf_release(&lost.names);
 }
 
-/* --- column lists and row filters (15 and later) ---------------------------------------------------------- */
+/* --- column lists and row filters (15 and later) ---------------------------------------------- */
 
 static void check_column_lists(struct pg_preflight *p)
 {
@@ -240,7 +260,8 @@ static void check_column_lists(struct pg_preflight *p)
         "WHERE pubname::text IN ($1::text, $2::text) GROUP BY 1, 2 HAVING count(DISTINCT attnames::text) > 1";
     PGresult *r;
     if (!pg_preflight_ask(p, "column_lists", QUERY,
-                          (const char *const[]){p->source->publication, p->insert_publication}, 2, &r))
+                          (const char *const[]){p->source->publication, p->insert_publication}, 2,
+                          &r))
         return;
     for (int i = 0; i < PQntuples(r); i++) {
         const char *schema = PQgetvalue(r, i, 0), *table = PQgetvalue(r, i, 1);
@@ -250,18 +271,29 @@ static void check_column_lists(struct pg_preflight *p)
         alter_publication(p, &fix, p->insert_publication, "DROP", schema, table);
         leat_buf_append_text(&fix, ";");
         snprintf(id, sizeof id, "column_lists:%s.%s", schema, table);
-        pg_finding(p, LEAT_FINDING_FATAL, id, leat_buf_text(&fix),
-                   "%s.%s has different column lists in \"%s\" and \"%s\": the stream would stop at its first change",
-                   schema, table, p->source->publication, p->insert_publication);
+        pg_finding(
+            p, LEAT_FINDING_FATAL, id, leat_buf_text(&fix),
+            "%s.%s has different column lists in \"%s\" and \"%s\": the stream would stop at its first change",
+            schema, table, p->source->publication, p->insert_publication);
         leat_buf_release(&fix);
     }
     PQclear(r);
 }
 
-enum { COVER_PUBLICATION, COVER_SCHEMA, COVER_TABLE, COVER_FULL, COVER_UNLISTED, COVER_UNFILTERED, COVER_LIST, COVER_FILTER };
+enum {
+    COVER_PUBLICATION,
+    COVER_SCHEMA,
+    COVER_TABLE,
+    COVER_FULL,
+    COVER_UNLISTED,
+    COVER_UNFILTERED,
+    COVER_LIST,
+    COVER_FILTER
+};
 
-/* Per table with a column list or row filter: identity columns that the list lacks, filter columns that the identity
- * lacks, the list as it should be, the filter. Columns are compared by name, because leaves number theirs anew. */
+/* Per table with a column list or row filter: identity columns that the list lacks, filter columns
+ * that the identity lacks, the list as it should be, the filter. Columns are compared by name,
+ * because leaves number theirs anew. */
 static const char COVER_QUERY[] =
     "SELECT DISTINCT ON (p.pubname, n.nspname, c.relname) p.pubname, n.nspname, c.relname, l.relreplident = 'f', "
     "CASE WHEN r.prattrs IS NOT NULL AND l.relreplident = 'f' THEN '*' ELSE "
@@ -288,7 +320,8 @@ static const char COVER_QUERY[] =
     "ORDER BY 1, 2, 3, (CASE WHEN r.prattrs IS NOT NULL AND l.relreplident = 'f' THEN 0 "
     " WHEN NOT i.names <@ a.names AND r.prattrs IS NOT NULL THEN 1 WHEN NOT f.names <@ i.names THEN 2 ELSE 3 END)";
 
-/* A list is changed by taking the table out and in again, in one transaction, so that no change falls between. */
+/* A list is changed by taking the table out and in again, in one transaction, so that no change
+ * falls between. */
 static void cover_fix(struct pg_preflight *p, const PGresult *r, int row, struct leat_buf *fix)
 {
     const char *publication = PQgetvalue(r, row, COVER_PUBLICATION);
@@ -314,7 +347,8 @@ static void cover_fix(struct pg_preflight *p, const PGresult *r, int row, struct
 static void report_cover(struct pg_preflight *p, const PGresult *r, int row)
 {
     const char *schema = PQgetvalue(r, row, COVER_SCHEMA), *table = PQgetvalue(r, row, COVER_TABLE);
-    const char *unlisted = PQgetvalue(r, row, COVER_UNLISTED), *unfiltered = PQgetvalue(r, row, COVER_UNFILTERED);
+    const char *unlisted = PQgetvalue(r, row, COVER_UNLISTED),
+               *unfiltered = PQgetvalue(r, row, COVER_UNFILTERED);
     char id[ID_MAX];
     if (!*unlisted && !*unfiltered)
         return;
@@ -323,17 +357,23 @@ static void report_cover(struct pg_preflight *p, const PGresult *r, int row)
     cover_fix(p, r, row, &fix);
     snprintf(id, sizeof id, "identity_cover:%s.%s", schema, table);
     if (strcmp(unlisted, "*") == 0)
-        pg_finding(p, LEAT_FINDING_FATAL, id, leat_buf_text(&fix),
-                   "the application's UPDATE and DELETE of %s.%s fail: its replica identity is FULL, and publication "
-                   "\"%s\" has a column list for it", schema, table, PQgetvalue(r, row, COVER_PUBLICATION));
+        pg_finding(
+            p, LEAT_FINDING_FATAL, id, leat_buf_text(&fix),
+            "the application's UPDATE and DELETE of %s.%s fail: its replica identity is FULL, and publication "
+            "\"%s\" has a column list for it",
+            schema, table, PQgetvalue(r, row, COVER_PUBLICATION));
     else if (*unlisted)
-        pg_finding(p, LEAT_FINDING_FATAL, id, leat_buf_text(&fix),
-                   "the application's UPDATE and DELETE of %s.%s fail: the column list in \"%s\" lacks columns of its "
-                   "replica identity (%s)", schema, table, PQgetvalue(r, row, COVER_PUBLICATION), unlisted);
+        pg_finding(
+            p, LEAT_FINDING_FATAL, id, leat_buf_text(&fix),
+            "the application's UPDATE and DELETE of %s.%s fail: the column list in \"%s\" lacks columns of its "
+            "replica identity (%s)",
+            schema, table, PQgetvalue(r, row, COVER_PUBLICATION), unlisted);
     else
-        pg_finding(p, LEAT_FINDING_FATAL, id, leat_buf_text(&fix),
-                   "the application's UPDATE and DELETE of %s.%s fail: the row filter in \"%s\" uses columns that are not in "
-                   "its replica identity (%s)", schema, table, PQgetvalue(r, row, COVER_PUBLICATION), unfiltered);
+        pg_finding(
+            p, LEAT_FINDING_FATAL, id, leat_buf_text(&fix),
+            "the application's UPDATE and DELETE of %s.%s fail: the row filter in \"%s\" uses columns that are not in "
+            "its replica identity (%s)",
+            schema, table, PQgetvalue(r, row, COVER_PUBLICATION), unfiltered);
     leat_buf_release(&fix);
 }
 
@@ -342,22 +382,27 @@ static void check_cover(struct pg_preflight *p)
     PGresult *r;
     struct pg_tally narrowed;
     if (!pg_preflight_ask(p, "identity_cover", COVER_QUERY,
-                          (const char *const[]){p->source->publication, p->insert_publication}, 2, &r))
+                          (const char *const[]){p->source->publication, p->insert_publication}, 2,
+                          &r))
         return;
     pg_tally_init(&narrowed);
     for (int i = 0; i < PQntuples(r); i++) {
         bool list = *PQgetvalue(r, i, COVER_LIST), filter = *PQgetvalue(r, i, COVER_FILTER);
         report_cover(p, r, i);
         pg_tally_add(&narrowed, PQgetvalue(r, i, COVER_SCHEMA), PQgetvalue(r, i, COVER_TABLE),
-                  list && filter ? "columns, rows" : list ? "columns" : "rows");
+                     list && filter ? "columns, rows"
+                     : list         ? "columns"
+                                    : "rows");
     }
     PQclear(r);
-    pg_tally_report(p, &narrowed, LEAT_FINDING_NOTE, "narrowed",
-                 "column lists and row filters leave data out, and refuse to let their columns be dropped or change "
-                 "type: ", "");
+    pg_tally_report(
+        p, &narrowed, LEAT_FINDING_NOTE, "narrowed",
+        "column lists and row filters leave data out, and refuse to let their columns be dropped or change "
+        "type: ",
+        "");
 }
 
-/* --- types ---------------------------------------------------------------------------------------------- */
+/* --- types ------------------------------------------------------------------------------------ */
 
 static void check_types(struct pg_preflight *p)
 {
@@ -365,19 +410,22 @@ static void check_types(struct pg_preflight *p)
     struct leat_buf list;
     int count = 0;
     if (p->version < 140000 || p->settings->format == PG_FORMAT_TEXT || p->lost ||
-        !pg_preflight_answered(p, "types", pg_catalog_types(p->sql, p->source->publication, p->patience_ms, &types,
-                                                            p->err)))
+        !pg_preflight_answered(
+            p, "types",
+            pg_catalog_types(p->sql, p->source->publication, p->patience_ms, &types, p->err)))
         return;
     leat_buf_init(&list, FIX_MAX);
     for (int i = 0; i < PQntuples(types); i++)
         if (!pgtype_find((uint32_t)pg_int(types, i, 0))->binary_exact && count++ < TYPES_LISTED_MAX)
-            leat_buf_format(&list, "%s%s (%s)", list.len ? ", " : "", PQgetvalue(types, i, 1), PQgetvalue(types, i, 2));
+            leat_buf_format(&list, "%s%s (%s)", list.len ? ", " : "", PQgetvalue(types, i, 1),
+                            PQgetvalue(types, i, 2));
     if (count > TYPES_LISTED_MAX)
         leat_buf_format(&list, " and %d more", count - TYPES_LISTED_MAX);
     PQclear(types);
     if (count)
         pg_finding(p, LEAT_FINDING_NOTE, "types", NULL,
-                   "the stream will be in text, because these types have no exact binary form: %s", leat_buf_text(&list));
+                   "the stream will be in text, because these types have no exact binary form: %s",
+                   leat_buf_text(&list));
     leat_buf_release(&list);
 }
 
