@@ -5,13 +5,11 @@
 #define LEAT_LIMITS_H
 
 /* Sequences, names */
-#define LEAT_INSTANCE_MAX                                                                          \
-    63 /* bytes of a source's or emitter's instance name: fits a slot name                         \
-        */
+#define LEAT_INSTANCE_MAX         63   /* bytes of an instance's name: it fits into a slot's */
 #define LEAT_COLUMNS_MAX          4096 /* Postgres allows 1,600, MySQL 4,096 */
-#define LEAT_NAME_MAX             1024 /* bytes of one identifier: 63 in Postgres, 64 characters in MySQL */
-#define LEAT_ATTRS_MAX            8 /* attributes of a transaction or an event in the source block */
-#define LEAT_TRANSACTION_ID_MAX   160  /* bytes: a GTID set element or "timeline/LSN" */
+#define LEAT_NAME_MAX             1024 /* bytes of an identifier: MySQL has 64 characters */
+#define LEAT_ATTRS_MAX            8    /* attributes of a transaction, or of an event */
+#define LEAT_TRANSACTION_ID_MAX   160  /* bytes: a GTID, or "timeline/LSN" */
 #define LEAT_TOKEN_MAX            4096 /* bytes of a resume token: a long GTID set still fits */
 #define LEAT_ARRAY_DIMENSIONS_MAX 6    /* Postgres' MAXDIM */
 #define LEAT_NESTING_MAX          32   /* depth of anything parsed: no recursion without it */
@@ -29,8 +27,6 @@
 #define LEAT_COMMIT_BYTES (8u << 20) /* in one LMDB transaction: dirty pages stay in the heap */
 
 /* Receiving */
-#define LEAT_RECEIVE_BYTES                                                                         \
-    (256u << 10) /* one read of the socket; also the buffer's resting size                         \
-                  */
+#define LEAT_RECEIVE_BYTES (256u << 10) /* one read of the socket; the buffer's resting size */
 
 #endif
