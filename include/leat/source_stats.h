@@ -21,7 +21,7 @@ struct leat_source_stats {
     _Atomic int64_t schema_changes;
     _Atomic int64_t connects;
     _Atomic int64_t lag_bytes; /* log at the source that is not yet durable here; -1 unknown */
-    _Atomic int64_t lag_us;    /* age of the oldest change not yet durable here; 0: caught up */
+    _Atomic int64_t lag_us;    /* age of the oldest change not yet durable; 0: none; -1 unknown */
     _Atomic int64_t retained_bytes;     /* log the source keeps because of us; -1 unknown */
     _Atomic int64_t connected;          /* 0 or 1 */
     _Atomic int64_t last_event_time_us; /* commit time of the last event received */

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 enum {
+    READY_LAG_US = 5 * 1000 * 1000, /* a busy source never stands still */
     BACKOFF_BASE_MS = 100,
     BACKOFF_MAX_MS = 30 * 1000,
     STOPPED_RECHECK_MS = 30 * 1000, /* an operator's mend is noticed without a restart */
@@ -140,8 +141,7 @@ static int session_step(struct leat_source_runner *r, struct leat_err *err)
         return confirmed;
     if (room && pending && (due || status == LEAT_AGAIN || leat_batch_full(r->batch)))
         return hand_over(r, err);
-    if (idle && !pending && r->stats.lag_us == 0)
-        r->caught_up = true;
+    r->caught_up |= r->stats.lag_us >= 0 && r->stats.lag_us < READY_LAG_US;
     return LEAT_OK;
 }
 
@@ -195,6 +195,7 @@ static int session(struct leat_source_runner *r, struct leat_err *err)
     if (leat_clock_monotonic_ms() - from_ms > STEADY_MS)
         leat_backoff_reset(&r->backoff);
     r->stats.connected = 0;
+    r->stats.lag_us = -1;
     r->caught_up = false;
     ops->close(r->settings.ctx);
     return status;
@@ -272,7 +273,7 @@ int leat_source_runner_new(const struct leat_source_runner_settings *settings,
         return leat_fail(err, LEAT_ERETRY, "out of memory for a source");
     r->settings = *settings;
     r->wake_fd = -1;
-    r->stats.lag_bytes = r->stats.retained_bytes = -1;
+    r->stats.lag_bytes = r->stats.lag_us = r->stats.retained_bytes = -1;
     pthread_mutex_init(&r->lock, NULL);
     leat_buf_init(&r->token, LEAT_TOKEN_MAX);
     uint64_t seed = leat_hash(leat_slice_text(settings->instance)) ^ (uint64_t)leat_clock_wall_us();

@@ -71,8 +71,7 @@ const _Atomic int64_t *leat_source_runner_errors(const struct leat_source_runner
 void leat_source_runner_last_error(struct leat_source_runner *runner, struct leat_err *ret_err,
                                    int64_t *ret_since_us);
 
-/* True when the source has reached the log's end once since it connected, and what it read is
- * durable. */
+/* True when the source was less than five seconds behind the log's end once since it connected. */
 bool leat_source_runner_ready(const struct leat_source_runner *runner);
 
 #endif

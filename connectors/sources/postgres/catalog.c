@@ -50,14 +50,14 @@ int pg_catalog_server(PGconn *stream, PGconn *sql, int64_t timeout_ms, struct pg
 /* Lines of a history file: timeline TAB LSN TAB reason, oldest first. */
 static bool history_find(const char *content, uint32_t timeline, uint64_t *ret_lsn)
 {
+    char head[16];
+    size_t head_len = (size_t)snprintf(head, sizeof head, "%" PRIu32 "\t", timeline);
     for (const char *line = content; line && *line;
          line = strchr(line, '\n'), line = line ? line + 1 : NULL) {
-        char *end;
-        unsigned long number = strtoul(line, &end, 10);
-        if (end == line || *end != '\t' || number != timeline)
+        if (strncmp(line, head, head_len) != 0)
             continue;
-        size_t len = strcspn(end + 1, "\t\n");
-        return pg_lsn_parse(leat_slice_of(end + 1, len), ret_lsn);
+        size_t len = strcspn(line + head_len, "\t\n");
+        return pg_lsn_parse(leat_slice_of(line + head_len, len), ret_lsn);
     }
     return false;
 }

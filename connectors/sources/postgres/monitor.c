@@ -10,7 +10,7 @@
 
 #include <poll.h>
 
-enum { ASK_EVERY_MS = 2000 };
+enum { ASK_EVERY_MS = 2000, LEVEL_BYTES = 16 << 20 };
 
 static void answer(struct pg_source *s, PGresult *result)
 {
@@ -110,16 +110,19 @@ static void ask_next(struct pg_source *s)
         ask(s);
 }
 
+/* Level: all that came is durable, and the log's end is near. What lies between is other databases'
+ * and unpublished log, which the next keepalive passes over. */
 void pg_monitor_lag(struct pg_source *s)
 {
     struct leat_source_stats *stats = s->env->stats;
-    uint64_t durable = s->feedback.durable_lsn;
-    uint64_t end = s->monitor.server_lsn > s->walsender.server_lsn ? s->monitor.server_lsn
-                                                                   : s->walsender.server_lsn;
-    stats->lag_bytes = end > durable ? (int64_t)(end - durable) : 0;
-    bool level = s->feedback.keepalive_lsn && durable >= s->walsender.server_lsn;
+    uint64_t durable = s->feedback.durable_lsn, end = s->walsender.server_lsn;
+    if (s->monitor.server_lsn > end)
+        end = s->monitor.server_lsn;
+    uint64_t behind = end > durable ? end - durable : 0;
+    bool level = end && durable >= s->position.lsn && !s->transaction.open && behind <= LEVEL_BYTES;
     int64_t age_us = leat_clock_wall_us() - stats->last_event_time_us;
-    stats->lag_us = level ? 0 : stats->last_event_time_us && age_us > 1 ? age_us : 1;
+    stats->lag_bytes = end ? (int64_t)behind : -1;
+    stats->lag_us = level ? 0 : !stats->last_event_time_us ? -1 : age_us > 1 ? age_us : 1;
 }
 
 void pg_monitor_service(struct pg_source *s)
