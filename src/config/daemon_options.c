@@ -3,6 +3,8 @@
  */
 #include "config/daemon_options.h"
 
+#include <leat/loopback.h>
+
 #define AT(member) offsetof(struct leat_settings, member)
 #define MIB        (INT64_C(1) << 20)
 #define TIB        (INT64_C(1) << 40)
@@ -60,12 +62,19 @@ static const struct leat_option STORE_OPTIONS[] = {
     {.name = NULL},
 };
 
+static int check_listen(const char *text, struct leat_err *err)
+{
+    struct leat_loopback ignored;
+    return leat_loopback_parse(text, &ignored, err);
+}
+
 static const struct leat_option HTTP_OPTIONS[] = {
     {.name = "listen", .type = LEAT_OPTION_TEXT, .offset = AT(http.listen),
      .fallback = "127.0.0.1:7311",
      .doc = "Address and port for /metrics, /healthz, /readyz and /status; \"off\" for none. "
              "Only loopback addresses (127.0.0.1, [::1], localhost), because the port speaks "
-             "neither TLS nor passwords."},
+             "neither TLS nor passwords.",
+     .check = check_listen},
     {.name = NULL},
 };
 

@@ -240,6 +240,9 @@ bool leat_scalar_parse(const struct leat_option *option, struct leat_slice text,
     char *copy = leat_arena_text(arena, text);
     if (!copy)
         return refuse(ret_reason, "does not fit: the texts of a configuration may have 4 MiB");
+    struct leat_err err;
+    if (option->check && option->check(copy, &err))
+        return refuse(ret_reason, "%s", err.text);
     *text_at(option, base) = copy;
     return true;
 }

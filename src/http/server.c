@@ -212,8 +212,8 @@ static struct MHD_Daemon *daemon_start(struct leat_http *http, int fd)
 int leat_http_open(const struct leat_http_options *options, struct leat_http **ret_http,
                    struct leat_err *err)
 {
-    struct leat_http_address address;
-    int status = leat_http_address_parse(options->listen, &address, err);
+    struct leat_loopback address;
+    int status = leat_loopback_parse(options->listen, &address, err);
     if (status)
         return status;
     *ret_http = NULL;

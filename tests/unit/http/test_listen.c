@@ -17,9 +17,9 @@
 
 static void expect_v4(const char *text, const char *host, unsigned port)
 {
-    struct leat_http_address address;
+    struct leat_loopback address;
     struct leat_err err;
-    assert_int_equal(leat_http_address_parse(text, &address, &err), LEAT_OK);
+    assert_int_equal(leat_loopback_parse(text, &address, &err), LEAT_OK);
     const struct sockaddr_in *v4 = (const struct sockaddr_in *)&address.address;
     char shown[64];
     assert_false(address.off);
@@ -34,19 +34,19 @@ static void listen__loopback_addresses_are_taken(void **state)
     expect_v4("127.0.0.1:7311", "127.0.0.1", 7311);
     expect_v4("127.1.2.3:0", "127.1.2.3", 0);
     expect_v4("localhost:65535", "127.0.0.1", 65535);
-    struct leat_http_address address;
+    struct leat_loopback address;
     struct leat_err err;
-    assert_int_equal(leat_http_address_parse("[::1]:80", &address, &err), LEAT_OK);
+    assert_int_equal(leat_loopback_parse("[::1]:80", &address, &err), LEAT_OK);
     assert_int_equal(address.address.ss_family, AF_INET6);
-    assert_int_equal(leat_http_address_parse("off", &address, &err), LEAT_OK);
+    assert_int_equal(leat_loopback_parse("off", &address, &err), LEAT_OK);
     assert_true(address.off);
 }
 
 static void expect_refused(const char *text, const char *part)
 {
-    struct leat_http_address address;
+    struct leat_loopback address;
     struct leat_err err;
-    assert_int_equal(leat_http_address_parse(text, &address, &err), LEAT_ECONFIG);
+    assert_int_equal(leat_loopback_parse(text, &address, &err), LEAT_ECONFIG);
     if (!strstr(err.text, part))
         fail_msg("\"%s\" does not say \"%s\"", err.text, part);
     assert_true(err.hint[0] != '\0');
@@ -94,11 +94,11 @@ static void listen__what_is_no_address_is_refused(void **state)
 static void listen__a_taken_port_is_named(void **state)
 {
     (void)state;
-    struct leat_http_address address;
+    struct leat_loopback address;
     struct leat_err err;
     int first, second;
     unsigned port, other;
-    assert_int_equal(leat_http_address_parse("127.0.0.1:0", &address, &err), LEAT_OK);
+    assert_int_equal(leat_loopback_parse("127.0.0.1:0", &address, &err), LEAT_OK);
     assert_int_equal(leat_http_listen(&address, "127.0.0.1:0", &first, &port, &err), LEAT_OK);
     assert_true(port > 0);
     ((struct sockaddr_in *)&address.address)->sin_port = htons((uint16_t)port);
