@@ -69,28 +69,6 @@ static int prepare_session(struct pg_source *s, struct leat_err *err)
     return pg_execute(s->stream, sql, s->settings.connect_timeout_ms, "prepare the session", err);
 }
 
-static int prepare_publication(struct pg_source *s, struct leat_err *err)
-{
-    int64_t patience = s->settings.connect_timeout_ms;
-    bool exists;
-    int status = LEAT_OK;
-    if (s->settings.create && !s->server.in_recovery)
-        status = pg_catalog_publish(s->sql, &s->settings, s->instance, s->server.version,
-                                    s->publication, patience, err);
-    if (!status)
-        status = pg_catalog_publications(s->sql, s->publication, patience, &exists,
-                                         &s->insert_publication, err);
-    if (status || exists)
-        return status;
-    leat_fail(err, LEAT_ECONFIG, "publication \"%s\" does not exist in database \"%s\"",
-              s->publication, s->settings.database);
-    leat_err_hint(err,
-                  "set create: true for this source, or let the tables' owner run: CREATE "
-                  "PUBLICATION \"%s\" FOR TABLE …; (before the slot is made)",
-                  s->publication);
-    return err->code;
-}
-
 static int source_open(void *ctx, const struct leat_source_env *env, struct leat_err *err)
 {
     struct pg_source *s = ctx;
@@ -114,13 +92,33 @@ static int source_open(void *ctx, const struct leat_source_env *env, struct leat
         status = prepare_session(s, err);
     if (!status && s->own_encoding)
         status = pg_encoding_open(&s->encoding, s->server.encoding, err);
-    if (!status)
-        status = prepare_publication(s, err);
     return status;
 }
 
 /* --- start -------------------------------------------------------------------------------------
  */
+
+static int prepare_publication(struct pg_source *s, struct leat_err *err)
+{
+    int64_t patience = s->settings.connect_timeout_ms;
+    bool exists;
+    int status = LEAT_OK;
+    if (s->settings.create && !s->server.in_recovery)
+        status = pg_catalog_publish(s->sql, &s->settings, s->instance, s->server.version,
+                                    s->publication, patience, err);
+    if (!status)
+        status = pg_catalog_publications(s->sql, s->publication, patience, &exists,
+                                         &s->insert_publication, err);
+    if (status || exists)
+        return status;
+    leat_fail(err, LEAT_ECONFIG, "publication \"%s\" does not exist in database \"%s\"",
+              s->publication, s->settings.database);
+    leat_err_hint(err,
+                  "set create: true for this source, or let the tables' owner run: CREATE "
+                  "PUBLICATION \"%s\" FOR TABLE …; (before the slot is made)",
+                  s->publication);
+    return err->code;
+}
 
 /* The source block of the envelope, in the order that its readers expect. The transaction's
  * attributes are filled in changes.c in the order of declaration here. */
@@ -219,7 +217,11 @@ static int source_start(void *ctx, struct leat_slice token, struct leat_err *err
     s->rate = (struct pg_rate){.busy = false};
     s->pending = PG_PENDING_NONE;
     s->transaction.open = false;
-    int status = pg_resume(s, token, err);
+    int status = pg_resume_identify(s, token, err);
+    if (!status) /* the publication first: a slot that is older cannot see it (rule 12) */
+        status = prepare_publication(s, err);
+    if (!status)
+        status = pg_resume_slot(s, err);
     if (!status)
         status = choose_format(s, err);
     if (!status)

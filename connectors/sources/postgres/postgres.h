@@ -60,9 +60,9 @@ struct pg_feedback {
 };
 
 struct pg_monitor {
-    bool asked; /* a question is on its way */
-    bool names;    /* … for the names of schemas, not for positions */
-    bool renamed;  /* some relation moved to another schema: announce it */
+    bool asked;   /* a question is on its way */
+    bool names;   /* … for the names of schemas, not for positions */
+    bool renamed; /* some relation moved to another schema: announce it */
     int64_t next_ms;
     uint64_t server_lsn; /* end of the server's log when last asked */
 };
@@ -99,6 +99,7 @@ struct pg_source {
     struct leat_origin origin;
     bool origin_defined;
     struct pg_gap gap;
+    bool first_run; /* there is no position of this cluster yet */
 
     struct leat_event event;                   /* being added */
     struct leat_transaction event_transaction; /* outside of BEGIN … COMMIT: messages, gaps */
@@ -118,10 +119,13 @@ struct pg_source {
 /* --- resume.c ----------------------------------------------------------------------------------
  */
 
-/* Decides where the stream resumes; creates the slot on the first run. A loss is an error with its
- * remedy, or source->gap when on_gap is record. */
-int pg_resume(struct pg_source *source, struct leat_slice token,
-              struct leat_err *err) LEAT_MUST_CHECK;
+/* Is this the cluster, and the history of it, that the token is about? Asks only, changes nothing.
+ * A loss is an error with its remedy, or source->gap when on_gap is record. */
+int pg_resume_identify(struct pg_source *source, struct leat_slice token,
+                       struct leat_err *err) LEAT_MUST_CHECK;
+
+/* Does the slot hold all that is behind the position? Creates it on the first run. */
+int pg_resume_slot(struct pg_source *source, struct leat_err *err) LEAT_MUST_CHECK;
 
 /* --- changes.c ---------------------------------------------------------------------------------
  */

@@ -17,7 +17,7 @@
  *  4. Names in statements are quoted; the application's data is never read.
  *
  * Deliberately not done: whether a slot is older than its publication, or the offset still fits the
- * server, cannot be asked without starting the stream; pg_resume() finds the second out.
+ * server, cannot be asked without starting the stream; pg_resume_slot() finds the second out.
  */
 #include "sources/postgres/preflight.h"
 
@@ -487,13 +487,15 @@ static int load_session(struct pg_preflight *p)
     return LEAT_OK;
 }
 
-/* Read-only, and the server itself ends every question, so that the next one can be asked. */
+/* Read-only, and the server itself ends every question, so that the next one can be asked. The wide
+ * questions about tables are cheap, but the planner does not know: compiling them took ten times as
+ * long as they do. */
 static int prepare(struct pg_preflight *p)
 {
-    char sql[160];
+    char sql[200];
     snprintf(sql, sizeof sql,
-             "SET default_transaction_read_only = on; SET statement_timeout = %" PRId64,
-             p->patience_ms);
+             "SET default_transaction_read_only = on; SET statement_timeout = %" PRId64 "%s",
+             p->patience_ms, p->version >= 110000 ? "; SET jit = off" : "");
     int status = pg_execute(p->sql, sql, p->patience_ms, "prepare the session", p->err);
     if (!status)
         status = load_settings(p);

@@ -271,28 +271,32 @@ static void begin_here(struct pg_source *s)
     snprintf(s->position.system_id, sizeof s->position.system_id, "%s", s->server.system_id);
 }
 
-int pg_resume(struct pg_source *s, struct leat_slice token, struct leat_err *err)
+int pg_resume_identify(struct pg_source *s, struct leat_slice token, struct leat_err *err)
 {
-    bool first_run = token.len == 0, other = false;
-    int status = LEAT_OK;
+    bool other = false;
     s->gap = (struct pg_gap){.found = false};
-    if (first_run)
+    s->first_run = token.len == 0;
+    if (s->first_run) {
         begin_here(s);
-    else
-        status = pg_position_parse(token, &s->position, err);
+        return LEAT_OK;
+    }
+    int status = pg_position_parse(token, &s->position, err);
     if (!status)
         status = check_system(s, &other, err);
     if (status)
         return status;
     if (other) { /* accepted: positions of the other cluster mean nothing here */
+        s->first_run = true;
         begin_here(s);
-        return check_slot(s, true, err);
+        return LEAT_OK;
     }
-    if (!first_run)
-        status = check_timeline(s, err);
-    if (!status && !first_run && !s->gap.found)
+    status = check_timeline(s, err);
+    if (!status && !s->gap.found)
         status = check_rewound(s, err);
-    if (!status)
-        status = check_slot(s, first_run, err);
     return status;
+}
+
+int pg_resume_slot(struct pg_source *s, struct leat_err *err)
+{
+    return check_slot(s, s->first_run, err);
 }
