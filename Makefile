@@ -1,5 +1,5 @@
 # One non-recursive Makefile. `make help` lists the targets.
-# Variants live side by side in build/<variant>: release (default), asan, tsan, failpoints, fuzz.
+# `make V=1` shows the commands. Variants live side by side in build/<variant>: release (default), asan, tsan, failpoints, fuzz.
 
 VARIANT ?= release
 BUILD   ?= build/$(VARIANT)
@@ -36,6 +36,9 @@ ifeq ($(VARIANT),fuzz)
 CC   := clang-14
 OPT  := -O1 -fno-omit-frame-pointer -fsanitize=address,undefined,fuzzer-no-link -fno-sanitize-recover=undefined
 WARN += -Wno-gnu-zero-variadic-macro-arguments
+endif
+ifneq ($(V),1)
+say = @printf '  %-5s %s\n' $(1) $(2);
 endif
 ifneq ($(WERROR),)
 WARN += -Werror
@@ -80,11 +83,11 @@ $(SOURCES_A): $(call objects,connectors/sources/*/*.c)
 	@ar rcs $@ $^
 
 $(BUILD)/leat: $(call objects,src/daemon/*.c) $(SOURCES_A) $(ARCHIVES)
-	$(CC) $(OPT) $(LINK) -o $@ $(call objects,src/daemon/*.c) -Wl,--start-group $(SOURCES_A) $(ARCHIVES) -Wl,--end-group $(SYSTEM) $(LDFLAGS)
+	$(call say,LINK,$@) $(CC) $(OPT) $(LINK) -o $@ $(call objects,src/daemon/*.c) -Wl,--start-group $(SOURCES_A) $(ARCHIVES) -Wl,--end-group $(SYSTEM) $(LDFLAGS)
 
 $(BUILD)/%.o: %.c
 	@mkdir -p $(dir $@)
-	$(CC) $(CFLAGS_ALL) $(if $(filter $<,$(DECODERS)),-Wconversion) -MMD -MP -c -o $@ $<
+	$(call say,CC,$<) $(CC) $(CFLAGS_ALL) $(if $(filter $<,$(DECODERS)),-Wconversion) -MMD -MP -c -o $@ $<
 
 # --- unit tests: tests/unit/<dir>/test_<module>.c, linked with what the layer allows -------------------------
 UNIT := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/*/test_*.c))
@@ -92,7 +95,7 @@ unit_dir = $(notdir $(patsubst %/,%,$(dir $(1))))
 
 $(BUILD)/tests/unit/%: tests/unit/%.c $(ARCHIVES) $(SOURCES_A)
 	@mkdir -p $(dir $@)
-	$(CC) $(CFLAGS_ALL) -Itests -MMD -MP -o $@ $< \
+	$(call say,TEST,$@) $(CC) $(CFLAGS_ALL) -Itests -MMD -MP -o $@ $< \
 	  -Wl,--start-group $(if $(filter sources,$(call unit_dir,$@)),$(SOURCES_A)) $(foreach l,$(LIBS_$(call unit_dir,$@)),$(call lib,$(l))) -Wl,--end-group \
 	  $(LINK) $(SYSTEM) -lcmocka $(LDFLAGS)
 
@@ -116,7 +119,7 @@ T ?= 60
 FUZZERS := $(patsubst tests/fuzz/%.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_*.c))
 $(BUILD)/fuzz_%: tests/fuzz/fuzz_%.c $(ARCHIVES) $(SOURCES_A)
 	@mkdir -p $(dir $@)
-	$(CC) $(CFLAGS_ALL) -fsanitize=fuzzer -Itests -o $@ $< -Wl,--start-group $(SOURCES_A) $(ARCHIVES) -Wl,--end-group $(SYSTEM)
+	$(call say,FUZZ,$@) $(CC) $(CFLAGS_ALL) -fsanitize=fuzzer -Itests -o $@ $< -Wl,--start-group $(SOURCES_A) $(ARCHIVES) -Wl,--end-group $(SYSTEM)
 fuzz-build: $(FUZZERS)
 fuzz: ## every fuzz target for T seconds: make fuzz T=60
 	@$(MAKE) --no-print-directory VARIANT=fuzz BUILD=build/fuzz fuzz-build
@@ -126,11 +129,11 @@ fuzz: ## every fuzz target for T seconds: make fuzz T=60
 BENCHES := $(patsubst tests/bench/%.c,$(BUILD)/%,$(wildcard tests/bench/bench_*.c))
 $(BUILD)/bench_%: tests/bench/bench_%.c $(ARCHIVES) $(SOURCES_A)
 	@mkdir -p $(dir $@)
-	$(CC) $(CFLAGS_ALL) -Itests -o $@ $< $(LINK) -Wl,--start-group $(SOURCES_A) $(ARCHIVES) -Wl,--end-group $(SYSTEM)
+	$(call say,BENCH,$@) $(CC) $(CFLAGS_ALL) -Itests -o $@ $< $(LINK) -Wl,--start-group $(SOURCES_A) $(ARCHIVES) -Wl,--end-group $(SYSTEM)
 bench-micro: $(BENCHES) ## micro-benchmarks of decoder and JSON writer
 	@for b in $(BENCHES); do $$b || exit 1; done
 $(BUILD)/follow: tests/bench/follow.c $(ARCHIVES)
-	$(CC) $(CFLAGS_ALL) -o $@ $< $(LINK) -Wl,--start-group $(ARCHIVES) -Wl,--end-group $(SYSTEM)
+	$(call say,BENCH,$@) $(CC) $(CFLAGS_ALL) -o $@ $< $(LINK) -Wl,--start-group $(ARCHIVES) -Wl,--end-group $(SYSTEM)
 bench: all bench-micro $(BUILD)/follow ## all benchmarks, ratios against public tools
 	@scripts/bench
 

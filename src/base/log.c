@@ -16,8 +16,9 @@
 
 enum {
     LINE_BYTES = 4096,
-    CONTENT_BYTES = LINE_BYTES - 256, /* no text goes past this: quotes, time stamp and brackets still fit … */
-    FIELDS_BYTES = LINE_BYTES - 384,  /* … and no field begins past this */
+    CONTENT_BYTES =
+        LINE_BYTES - 256, /* no text goes past this: quotes, time stamp and brackets still fit … */
+    FIELDS_BYTES = LINE_BYTES - 384, /* … and no field begins past this */
     FOLD_SLOTS = 64,
 };
 static const int64_t FOLD_WINDOW_MS = 60 * 1000;
@@ -95,11 +96,13 @@ static size_t character(struct leat_slice s, uint32_t *ret_point)
     return len;
 }
 
-/* What could move a terminal's cursor, end a line or reorder it: controls, separators, bidirectional marks, tags. */
+/* What could move a terminal's cursor, end a line or reorder it: controls, separators,
+ * bidirectional marks, tags. */
 static bool deceives(uint32_t c)
 {
     return c < 0x20 || (c >= 0x7f && c < 0xa0) || c == 0x061c || c == 0x200e || c == 0x200f ||
-           (c >= 0x2028 && c <= 0x202e) || (c >= 0x2060 && c <= 0x206f) || (c >= 0xe0000 && c < 0xe0080);
+           (c >= 0x2028 && c <= 0x202e) || (c >= 0x2060 && c <= 0x206f) ||
+           (c >= 0xe0000 && c < 0xe0080);
 }
 
 static void escape(uint32_t c, char *ret_text, size_t size)
@@ -112,8 +115,8 @@ static void escape(uint32_t c, char *ret_text, size_t size)
         snprintf(ret_text, size, "\\u%04x\\u%04x", 0xd7c0 + (c >> 10), 0xdc00 | (c & 0x3ff));
 }
 
-/* JSON string escapes, which also serve key="value" lines. What is not UTF-8 becomes U+FFFD. A long text is cut
- * between characters, so that what follows still fits. */
+/* JSON string escapes, which also serve key="value" lines. What is not UTF-8 becomes U+FFFD. A long
+ * text is cut between characters, so that what follows still fits. */
 static void line_escaped(struct line *l, struct leat_slice s)
 {
     while (s.len) {

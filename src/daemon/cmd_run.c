@@ -1,10 +1,11 @@
 /*
- * leat run: the daemon. Nothing outside is touched before the configuration is known to be right; then the store is
- * locked, the sources start, and this thread waits: for signals, for the store's failure, for the watchdog.
+ * leat run: the daemon. Nothing outside is touched before the configuration is known to be right;
+ * then the store is locked, the sources start, and this thread waits: for signals, for the store's
+ * failure, for the watchdog.
  *
- *   SIGTERM, SIGINT   what was read is stored and confirmed, then the process ends, within shutdown_timeout
- *                     whatever the peers do: a guard thread ends it at that moment
- *   SIGHUP            the file is read again; what is safe is taken over, the rest is named
+ *   SIGTERM, SIGINT   what was read is stored and confirmed, then the process ends, within
+ * shutdown_timeout whatever the peers do: a guard thread ends it at that moment SIGHUP the file is
+ * read again; what is safe is taken over, the rest is named
  */
 #include "daemon/commands.h"
 
@@ -35,7 +36,8 @@ struct daemon {
     bool announced; /* READY=1 was sent */
 };
 
-/* --- signals ----------------------------------------------------------------------------------- */
+/* --- signals -----------------------------------------------------------------------------------
+ */
 
 static int signals_open(int *ret_fd, struct leat_err *err)
 {
@@ -59,7 +61,8 @@ static int signal_take(int fd)
     return read(fd, &info, sizeof info) == sizeof info ? (int)info.ssi_signo : 0;
 }
 
-/* --- reload ------------------------------------------------------------------------------------ */
+/* --- reload ------------------------------------------------------------------------------------
+ */
 
 static void tell_change(void *arg, const struct leat_config_change *change)
 {
@@ -70,7 +73,8 @@ static void tell_change(void *arg, const struct leat_config_change *change)
         LEAT_WARN("daemon", NULL, "needs a restart", LEAT_F_TEXT("setting", change->path));
 }
 
-/* Takes over what may change while running, which are the log's settings; a bad file changes nothing. */
+/* Takes over what may change while running, which are the log's settings; a bad file changes
+ * nothing. */
 static void reload(struct daemon *d)
 {
     struct leat_config *fresh;
@@ -83,19 +87,22 @@ static void reload(struct daemon *d)
         size_t changes = leat_config_diff(d->config, fresh, tell_change, NULL);
         const struct leat_settings *s = leat_config_settings(fresh);
         leat_log_setup((enum leat_log_level)s->log.level, (enum leat_log_format)s->log.format);
-        LEAT_INFO("daemon", NULL, "configuration read again", LEAT_F_INT("changes", (int64_t)changes));
+        LEAT_INFO("daemon", NULL, "configuration read again",
+                  LEAT_F_INT("changes", (int64_t)changes));
         leat_config_free(fresh);
     }
     leat_config_problems_release(&problems);
 }
 
-/* --- the end ----------------------------------------------------------------------------------- */
+/* --- the end -----------------------------------------------------------------------------------
+ */
 
 static void *guard_run(void *arg)
 {
     leat_clock_pause_us(*(const int64_t *)arg * 1000);
-    LEAT_ERROR("daemon", NULL, "did not end in time", LEAT_F_TEXT("what", "a peer or the disk does not answer; the "
-               "store is consistent"));
+    LEAT_ERROR("daemon", NULL, "did not end in time",
+               LEAT_F_TEXT("what", "a peer or the disk does not answer; the "
+                                   "store is consistent"));
     _exit(EXIT_FAILURE);
 }
 
@@ -123,7 +130,8 @@ static int shut_down(struct daemon *d, int64_t timeout_ms)
     return EXIT_SUCCESS;
 }
 
-/* --- running ----------------------------------------------------------------------------------- */
+/* --- running -----------------------------------------------------------------------------------
+ */
 
 static void tick(struct daemon *d)
 {
@@ -145,14 +153,16 @@ static int serve(struct daemon *d)
                                 {.fd = d->engine.failed_fd, .events = POLLIN}};
         poll(fds, 2, tick_ms);
         if (fds[1].revents & POLLIN) {
-            LEAT_ERROR("daemon", NULL, "the store failed: ending, start again to go on from what is durable");
+            LEAT_ERROR("daemon", NULL,
+                       "the store failed: ending, start again to go on from what is durable");
             _exit(EXIT_FAILURE);
         }
         int number = fds[0].revents & POLLIN ? signal_take(d->signal_fd) : 0;
         if (number == SIGHUP)
             reload(d);
         else if (number) {
-            LEAT_INFO("daemon", NULL, "ending", LEAT_F_TEXT("signal", number == SIGTERM ? "TERM" : "INT"));
+            LEAT_INFO("daemon", NULL, "ending",
+                      LEAT_F_TEXT("signal", number == SIGTERM ? "TERM" : "INT"));
             return shut_down(d, timeout_ms);
         }
         tick(d);
@@ -175,14 +185,16 @@ int cmd_run(const struct command_line *line)
 {
     struct leat_err err;
     const char *path = command_text(line, "config");
-    struct daemon d = {.config_path = path ? path : COMMANDS_CONFIG_DEFAULT, .signal_fd = -1,
+    struct daemon d = {.config_path = path ? path : COMMANDS_CONFIG_DEFAULT,
+                       .signal_fd = -1,
                        .engine = {.failed_fd = -1}};
     int exit_code = command_load(line, &d.config);
     if (exit_code)
         return exit_code;
     const struct leat_settings *s = leat_config_settings(d.config);
     leat_log_setup((enum leat_log_level)s->log.level, (enum leat_log_format)s->log.format);
-    LEAT_INFO("daemon", NULL, "starting", LEAT_F_TEXT("version", LEAT_VERSION), LEAT_F_TEXT("store", s->store.path),
+    LEAT_INFO("daemon", NULL, "starting", LEAT_F_TEXT("version", LEAT_VERSION),
+              LEAT_F_TEXT("store", s->store.path),
               LEAT_F_INT("sources", (int64_t)leat_config_instance_count(d.config)));
     if (start(&d, &err)) {
         leat_log_err(LEAT_LOG_ERROR, "daemon", NULL, "cannot start", &err);

@@ -20,7 +20,8 @@ struct pages {
     struct leat_metrics_state *states; /* one per runner */
 };
 
-/* --- figures that nobody writes as they change: copied before an exposition ----------------------- */
+/* --- figures that nobody writes as they change: copied before an exposition
+ * ----------------------- */
 
 static void collect_commit(struct leat_metrics_commit *to, const struct leat_committer_stats *from)
 {
@@ -73,7 +74,8 @@ static void collect(void *arg)
     leat_metrics_process_collect(&p->process);
 }
 
-/* --- the pages --------------------------------------------------------------------------------- */
+/* --- the pages ---------------------------------------------------------------------------------
+ */
 
 static unsigned page_metrics(void *arg, struct leat_buf *body, const char **ret_content_type)
 {
@@ -107,7 +109,8 @@ static void put_unready(const struct engine *e, struct leat_buf *body)
             continue;
         leat_source_runner_last_error(r, &err, &since_us);
         leat_buf_format(body, "source %s: %s%s%s\n", leat_source_runner_instance(r),
-                        leat_source_state_name(leat_source_runner_state(r)), err.text[0] ? ": " : "", err.text);
+                        leat_source_state_name(leat_source_runner_state(r)),
+                        err.text[0] ? ": " : "", err.text);
     }
 }
 
@@ -130,7 +133,8 @@ static unsigned page_status(void *arg, struct leat_buf *body, const char **ret_c
     return 200;
 }
 
-/* --- life cycle -------------------------------------------------------------------------------- */
+/* --- life cycle --------------------------------------------------------------------------------
+ */
 
 static int register_one(struct pages *p, const struct leat_metric_desc *table, const char *source,
                         const void *base, struct leat_err *err)

@@ -233,7 +233,7 @@ int leat_batch_define(struct leat_batch *b, struct leat_schema *schema, bool *re
     struct leat_buf buf;
     leat_buf_init(&buf, SCHEMA_BYTES_MAX);
     leat_schema_write(&buf, schema);
-    if (buf.full) {
+    if (buf.full || schema->column_count > LEAT_COLUMNS_MAX) {
         leat_buf_release(&buf);
         return leat_fail(err, LEAT_ELIMIT, "the description of table \"%.*s\" is too long",
                          LEAT_SLICE_ARG(schema->table));
@@ -247,6 +247,10 @@ int leat_batch_origin(struct leat_batch *b, struct leat_origin *origin, struct l
     bool is_new;
     leat_buf_init(&buf, SCHEMA_BYTES_MAX);
     leat_origin_write(&buf, origin);
+    if (buf.full) {
+        leat_buf_release(&buf);
+        return leat_fail(err, LEAT_ELIMIT, "the description of the origin is too long");
+    }
     return schema_define(b, &buf, &origin->ref, &is_new, err);
 }
 
@@ -306,6 +310,8 @@ bool leat_batch_pending(const struct leat_batch *b)
 
 int leat_batch_begin(struct leat_batch *b, const struct leat_transaction *t, struct leat_err *err)
 {
+    if (t->id.len > LEAT_TRANSACTION_ID_MAX || t->attr_count > LEAT_ATTRS_MAX)
+        return leat_fail(err, LEAT_ELIMIT, "a transaction id of %zu bytes is too long", t->id.len);
     leat_arena_reset(&b->transaction_arena);
     b->transaction = *t;
     b->transaction.id = leat_arena_copy(&b->transaction_arena, t->id);
@@ -411,11 +417,27 @@ static int frame_put(struct leat_batch *b, const struct leat_event *e, size_t by
     return LEAT_OK;
 }
 
+/* What a reader would refuse must not be stored, or every stream would end there for ever. */
+static int event_check(const struct leat_event *e, struct leat_err *err)
+{
+    uint32_t columns = e->relation ? e->relation->column_count : 0;
+    bool known = e->op > 0 && e->op < LEAT_OP_COUNT && e->attr_count <= LEAT_ATTRS_MAX &&
+                 (!e->relation || e->relation->ref) && columns <= LEAT_COLUMNS_MAX;
+    bool fits = (!e->before.count || (e->before.count == columns && e->before_form)) &&
+                (!e->after.count || e->after.count == columns);
+    return known && fits ? LEAT_OK
+                         : leat_fail(err, LEAT_EBUG, "an event (%s) does not fit its relation",
+                                     leat_op_name((enum leat_op)e->op));
+}
+
 /* The common case is one measurement, one frame, and no long values. */
 int leat_batch_add(struct leat_batch *b, const struct leat_event *event, struct leat_err *err)
 {
     if (b->commit->bytes >= LEAT_BATCH_BYTES)
         return LEAT_AGAIN;
+    int status = event_check(event, err);
+    if (status)
+        return status;
     struct leat_event e = *event;
     e.transaction = b->transaction_open ? &b->transaction : NULL;
     size_t inline_max = LEAT_VALUE_INLINE_MAX;
@@ -426,12 +448,13 @@ int leat_batch_add(struct leat_batch *b, const struct leat_event *event, struct 
         bytes = leat_record_measure(&e, inline_max, &long_count);
     }
     if (long_count) {
-        int status = long_values_put(b, &e, inline_max, long_count, err);
+        status = long_values_put(b, &e, inline_max, long_count, err);
         if (status)
             return status;
         bytes = frame_bound(&e, bytes, inline_max, long_count);
     }
-    int status = frame_put(b, &e, bytes, inline_max, err);
+    status = frame_put(b, &e, bytes, inline_max, err);
+    b->long_done = 0;
     if (status)
         return status;
     if (!b->raw_count || e.event_time_us < b->min_time_us)
@@ -440,7 +463,6 @@ int leat_batch_add(struct leat_batch *b, const struct leat_event *event, struct 
         b->max_time_us = e.event_time_us;
     b->raw_count++;
     b->transaction_stored = true;
-    b->long_done = 0;
     b->part_next = b->part_set;
     return LEAT_OK;
 }

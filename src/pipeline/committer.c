@@ -58,6 +58,8 @@ void leat_port_free(struct leat_port *p)
 {
     if (!p)
         return;
+    pthread_mutex_lock(&p->lock); /* the committer may be leaving port_done() */
+    pthread_mutex_unlock(&p->lock);
     pthread_mutex_destroy(&p->lock);
     leat_buf_release(&p->token);
     free(p);
@@ -100,7 +102,8 @@ bool leat_port_durable(struct leat_port *p, struct leat_buf *token)
     return changed;
 }
 
-/* Tells the port that this commit is durable, and frees it. */
+/* Tells the port that this commit is durable, and frees it. All under the lock: as soon as nothing
+ * is outstanding, the source's thread may free the port. */
 static void port_done(struct leat_commit *commit)
 {
     struct leat_port *p = commit->port;
@@ -110,13 +113,13 @@ static void port_done(struct leat_commit *commit)
         leat_buf_append(&p->token, commit->write.token);
         p->token_changed = true;
     }
-    pthread_mutex_unlock(&p->lock);
     p->queued_bytes -= commit->bytes;
     p->outstanding--;
-    leat_commit_free(commit);
     uint64_t one = 1;
     ssize_t written = write(p->wake_fd, &one, sizeof one);
     (void)written; /* a full eventfd is readable, and that is all it is for */
+    pthread_mutex_unlock(&p->lock);
+    leat_commit_free(commit);
 }
 
 /* --- the thread --------------------------------------------------------------------------------

@@ -177,13 +177,16 @@ static int event_next(struct leat_stream *s, struct leat_stream_event *ret_event
         enum leat_frame frame;
         struct leat_event event;
         uint64_t total;
+        struct leat_reader before = s->records.frames;
         leat_arena_reset(&s->rows);
         longs_release(s);
         int status = leat_record_next(&s->records, &frame, &event, &total, err);
         if (status == LEAT_EOF && s->next_sequence != s->block.sequence + s->block.count)
             return leat_fail(err, LEAT_EDATA, "a block holds fewer events than its header says");
-        if (status)
+        if (status) {
+            s->records.frames = before; /* asked again, it gives the same event or the same error */
             return status;
+        }
         if (frame != LEAT_FRAME_EVENT)
             continue;
         uint64_t sequence = s->next_sequence++;

@@ -29,8 +29,9 @@ WIDE = """CREATE TABLE wide (id bigint PRIMARY KEY, a int, b int, c bigint, d nu
   h timestamp, i timestamptz, j date, k uuid, l text, m varchar(200), n text, o jsonb, p int, q text, r smallint, s text);
 CREATE PROCEDURE fill(total int, per int) LANGUAGE plpgsql AS $$ BEGIN
   FOR i IN 1 .. total / per LOOP
-    INSERT INTO wide SELECT i::bigint * per + g, g, -g, g * 1000003::bigint, g / 7.0, g / 3.0, g / 11.0::float8, g % 2 = 0,
-      now(), now(), current_date, md5(g::text)::uuid, repeat(md5(g::text), 4), repeat('v', 120), repeat(md5((g + 1)::text), 6),
+    INSERT INTO wide SELECT i::bigint * per + g, g, -g, g * 1000003::bigint, g / 7.0, g / 3.0, g / 11.0::float8,
+      g % 2 = 0, now(), now(), current_date, md5(g::text)::uuid, repeat(md5(g::text), 4), repeat('v', 120),
+      repeat(md5((g + 1)::text), 6),
       jsonb_build_object('k', g, 'v', md5(g::text), 'list', jsonb_build_array(1, 2, g)), g, repeat('x', 150), g % 30000,
       repeat(md5((g + 2)::text), 3) FROM generate_series(1, per) g; COMMIT;
   END LOOP; END $$;"""

@@ -87,6 +87,8 @@ class Pipe:
     def close(self):
         if self.leat.alive:
             self.leat.kill9()
+        if self.server.own:
+            return  # the whole server goes
         if not self.server.alive:
             self.server.start()
         for row in self.server.sql("SELECT slot_name FROM pg_replication_slots WHERE database = %s", self.database):
@@ -130,8 +132,8 @@ def pytest_runtest_makereport(item, call):
 
 
 @pytest.fixture
-def open_pipe(built, directory, request):
-    """Opens pipes on any server; they are closed when the test is over."""
+def open_pipe(built, own_server, directory, request):
+    """Opens pipes on any server; they are closed when the test is over, before its own servers go."""
     pipes = request.node.pipes = []
 
     def make(server, **source):
@@ -170,8 +172,10 @@ def own_server(directory):
     made = []
 
     def make(version=15, **options):
-        made.append(PgServer(directory / f"server{len(made)}", version, {**OPTIONS, **options}, fresh=bool(made)).start())
-        return made[-1]
+        server = PgServer(directory / f"server{len(made)}", version, {**OPTIONS, **options}, fresh=bool(made))
+        server.own = True
+        made.append(server)
+        return server.start()
     yield make
     for server in made:
         server.remove()

@@ -590,7 +590,11 @@ def test_check__a_lost_slot(own_server, open_pipe):
 def test_check__transactions_that_the_slot_would_wait_for(pipe):
     pipe.run("CREATE TABLE a (id int PRIMARY KEY)")
     open_one = pipe.server.connect(pipe.database, application_name="nightly")
+    reader = pipe.server.connect(pipe.database, application_name="only_reads")
     try:
+        with reader.cursor() as cursor:  # holds a snapshot, which making a slot does not wait for
+            cursor.execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
+            cursor.execute("SELECT * FROM a")
         with open_one.cursor() as cursor:
             cursor.execute("BEGIN")
             cursor.execute("INSERT INTO a VALUES (1)")
@@ -600,10 +604,12 @@ def test_check__transactions_that_the_slot_would_wait_for(pipe):
             finding = places.wait_until(lambda: (lambda f: f if f and "left" in f["observed"] else None)(
                 check(pipe).get("slot_creation")), 10, "the transactions are old enough")
             assert f"pid {pid}" in finding["observed"] and "nightly" in finding["observed"]
+            assert "only_reads" not in finding["observed"]
             assert f"-- if it is not needed: SELECT pg_terminate_backend({pid});" in finding["fix"]
             assert all(line.startswith("-- ") for line in finding["fix"].splitlines())
     finally:
         open_one.close()
+        reader.close()
         pipe.sql("ROLLBACK PREPARED 'it''s\nleft'")
     assert check(pipe).get("slot_creation") is None
 

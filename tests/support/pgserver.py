@@ -45,6 +45,7 @@ class PgServer:
         self.options = {**SETTINGS, **(options or {})}
         self.user = "postgres"
         self.fresh = fresh  # an initdb of its own, hence a system identifier of its own
+        self.own = False    # made for one test, which may break it and throws it away
         self.socket_dir = None
         self.process = None
         self.pid = None

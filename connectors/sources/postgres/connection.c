@@ -54,7 +54,10 @@ void pg_lsn_format(uint64_t lsn, char *ret_text)
 
 int64_t pg_int(const PGresult *result, int row, int column)
 {
-    return strtoll(PQgetvalue(result, row, column), NULL, 10);
+    int64_t number = 0;
+    if (sscanf(PQgetvalue(result, row, column), "%" SCNd64, &number) != 1)
+        return 0;
+    return number;
 }
 
 uint64_t pg_lsn(const PGresult *result, int row, int column)
