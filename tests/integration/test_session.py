@@ -44,6 +44,24 @@ def test_session__a_renamed_schema_is_noticed_where_the_log_does_not_tell(any_pi
     assert ids == list(range(1, len(ids) + 1))
 
 
+def test_session__a_publication_that_is_dropped_is_never_passed_over(any_pipe):
+    """Conformance 27, 28: an error before 18, a mere warning from 18 on; the same named stop for us."""
+    pipe = any_pipe
+    pipe.sql("CREATE TABLE t (id int PRIMARY KEY)")
+    pipe.start()
+    pipe.run("INSERT INTO t VALUES (1)")
+    assert [e["after"]["id"] for e in pipe.of("t")] == [1]
+    pipe.leat.stop()
+    pipe.leat.configure(create=False)
+    pipe.run(f"DROP PUBLICATION leat_{pipe.leat.name}; INSERT INTO t VALUES (2);"
+             f"CREATE PUBLICATION leat_{pipe.leat.name} FOR TABLE t; INSERT INTO t VALUES (3)")
+    offset = len(pipe.leat.log())
+    pipe.leat.spawn()
+    line = pipe.wait_error("publication", "offsets set", start=offset)
+    assert " ERROR " in line
+    assert [e["after"]["id"] for e in pipe.leat.tail(table="public.t", op="create")] == [1]
+
+
 @pytest.fixture
 def tls(pipe, directory):
     """The server with a certificate for localhost, signed by itself."""

@@ -348,11 +348,19 @@ static int read_some(struct pg_source *s, int64_t until_ms, struct leat_batch *b
     }
 }
 
-/* A character that the server cannot convert would end the stream there on every attempt: from the
- * next session on the text comes as it is and is converted here. */
-static int convert_here(struct pg_source *s, struct leat_err *err)
+/* Errors that come again on every attempt. A character that the server cannot convert: from the
+ * next session on the text comes as it is and is converted here. A publication that is gone: the
+ * operator is told what is left to do. */
+static int poisoned(struct pg_source *s, struct leat_err *err)
 {
     bool untranslatable = strcmp(err->state, "22P05") == 0 || strcmp(err->state, "22021") == 0;
+    if (strcmp(err->state, "42704") == 0 || strcmp(err->state, "55000") == 0)
+        leat_err_hint(
+            err,
+            "if the publication was dropped: what was written while it was missing cannot be "
+            "decoded any more. CREATE PUBLICATION again, then move the offset behind that "
+            "place with leat offsets set %s, which leaves a gap",
+            s->instance);
     if (!untranslatable || s->own_encoding || s->settings.client_encoding)
         return err->code;
     s->own_encoding = true;
@@ -379,7 +387,7 @@ static int source_poll(void *ctx, int64_t until_ms, struct leat_batch *batch, st
     if (!status)
         status = read_some(s, until_ms, batch, err);
     if (status < 0)
-        return convert_here(s, err);
+        return poisoned(s, err);
     int positioned = put_position(s, batch, err);
     int serviced = positioned ? positioned : session_service(s, err);
     return serviced ? serviced : status;

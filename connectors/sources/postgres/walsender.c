@@ -192,6 +192,17 @@ static int server_error(struct leat_slice body, struct leat_err *err)
     return err->code;
 }
 
+/* From 18 on a publication that is missing at this position of the log is a mere warning, and what
+ * it would have published is left out in silence: for us that is as fatal as the error before 18.
+ */
+static int server_notice(struct leat_slice body, struct leat_err *err)
+{
+    struct leat_slice severity = error_field(body, 'V'), state = error_field(body, 'C');
+    bool skips = leat_slice_equal(severity, LEAT_SLICE_LITERAL("WARNING")) &&
+                 leat_slice_equal(state, LEAT_SLICE_LITERAL("55000"));
+    return skips ? server_error(body, err) : LEAT_OK;
+}
+
 /* Cuts the next protocol message out of the buffer; LEAT_AGAIN when it is incomplete. */
 static int frame_next(struct pg_walsender *ws, uint8_t *ret_type, struct leat_slice *ret_body,
                       struct leat_err *err)
@@ -260,7 +271,11 @@ int pg_walsender_next(struct pg_walsender *ws, struct pg_wal_message *ret_messag
         case 'C':
         case 'Z':
             return LEAT_EOF;
-        case 'N': /* notice */
+        case 'N':
+            status = server_notice(body, err);
+            if (status)
+                return status;
+            continue;
         case 'S': /* parameter status */
         case 'A': /* notification */
         case 'W': /* CopyBothResponse */
