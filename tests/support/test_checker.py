@@ -367,10 +367,12 @@ def test_checker__catches(files, mutate, validators):
     assert validators <= set(result["failed"]), result["failed"]
 
 
-@pytest.mark.parametrize("mutate, validators", MUTANTS, ids=[m.__name__ for m, _ in MUTANTS])
-def test_checker__catches_without_the_second_decoder(files, mutate, validators):
-    if mutate in (null_for_toast, invented_value_for_toast, null_for_text, number_told_as_text):
-        pytest.skip("a value that was later replaced is known to the second decoder alone")
+# A wrong value that was later replaced is known to the second decoder alone.
+REPLACED = (null_for_toast, invented_value_for_toast, null_for_text, number_told_as_text)
+
+
+@pytest.mark.parametrize("mutate", [m for m, _ in MUTANTS if m not in REPLACED], ids=lambda m: m.__name__)
+def test_checker__catches_without_the_second_decoder(files, mutate):
     assert not files.check(mutate(copy.deepcopy(files.story.stream)), oracle=False)["ok"]
 
 

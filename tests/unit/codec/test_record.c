@@ -154,14 +154,14 @@ static int read_block(struct record_test *t, struct leat_slice raw, bool compare
             return status;
         if (frame == LEAT_FRAME_TRANSACTION)
             continue;
-        char commit[40];
-        snprintf(commit, sizeof commit, "commit %" PRIu64, frame == LEAT_FRAME_COMMIT ? total : 0);
-        char *text = frame == LEAT_FRAME_EVENT ? told(&e) : strdup(commit);
-        if (compare) {
+        if (compare) { /* telling takes far longer than reading */
+            char commit[40];
+            snprintf(commit, sizeof commit, "commit %" PRIu64, frame == LEAT_FRAME_COMMIT ? total : 0);
+            char *text = frame == LEAT_FRAME_EVENT ? told(&e) : strdup(commit);
             assert_true(*ret_count < t->model_count);
             assert_string_equal(text, t->model[*ret_count]);
+            free(text);
         }
-        free(text);
         ++*ret_count;
     }
 }
@@ -283,7 +283,7 @@ static void record__a_prefix_ends_at_a_frame_or_is_an_error(void **state)
     (void)state;
     struct record_test *t = malloc(sizeof *t);
     test_init(t, 204);
-    put_block(t, 10, 30);
+    put_block(t, 4, 20);
     size_t borders = 0;
     for (size_t cut = 0; cut < t->raw.len; cut++) {
         uint8_t *exact = malloc(cut ? cut : 1);
