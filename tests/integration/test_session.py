@@ -62,6 +62,24 @@ def test_session__a_publication_that_is_dropped_is_never_passed_over(any_pipe):
     assert [e["after"]["id"] for e in pipe.leat.tail(table="public.t", op="create")] == [1]
 
 
+def test_session__a_slot_that_is_older_than_its_publication_is_refused(pipe):
+    """Rule 12: it decodes with the catalogue of its own time and would never see the publication."""
+    pipe.sql("CREATE TABLE t (id int PRIMARY KEY)")
+    pipe.sql("SELECT pg_create_logical_replication_slot(%s, 'pgoutput')", pipe.leat.slot)
+    pipe.leat.spawn()
+    assert "pg_drop_replication_slot" in pipe.wait_error("slot", "publication")
+    assert pipe.sql("SELECT count(*) FROM pg_publication")[0][0] == 0
+
+
+def test_session__a_two_phase_slot_is_refused(pipe):
+    """It would send what is only prepared, and may yet be rolled back."""
+    pipe.sql("CREATE TABLE t (id int PRIMARY KEY)")
+    pipe.sql(f"CREATE PUBLICATION leat_{pipe.leat.name} FOR TABLE t")
+    pipe.sql("SELECT pg_create_logical_replication_slot(%s, 'pgoutput', false, true)", pipe.leat.slot)
+    pipe.leat.spawn()
+    assert "two_phase" in pipe.wait_error("slot")
+
+
 @pytest.fixture
 def tls(pipe, directory):
     """The server with a certificate for localhost, signed by itself."""
@@ -86,7 +104,7 @@ def test_session__the_stream_comes_over_tls_and_the_name_is_verified(pipe, tls):
     """Conformance 2, F38: large and small messages through TLS records; another name is refused."""
     pipe.sql("CREATE TABLE t (id int PRIMARY KEY, v text)")
     pipe.start(host="localhost", sslmode="verify-full", sslrootcert=str(tls))
-    assert 'transport="tls"' in pipe.leat.log()
+    pipe.leat.wait_log('transport="tls"')
     pipe.run("INSERT INTO t SELECT g, repeat(md5(g::text), g) FROM generate_series(1, 2000) g;"
              "INSERT INTO t SELECT 9999, string_agg(md5(g::text), '') FROM generate_series(1, 100000) g")
     assert pipe.difference("t").equal

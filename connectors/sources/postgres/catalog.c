@@ -85,12 +85,12 @@ int pg_catalog_slot(PGconn *sql, int version, const char *slot, int64_t timeout_
     char query[900];
     snprintf(query, sizeof query,
              "SELECT s.plugin, s.database, s.active, s.active_pid, s.temporary, s.slot_type, "
-             "s.restart_lsn, s.confirmed_flush_lsn, %s, %s, %s, a.application_name FROM "
+             "s.restart_lsn, s.confirmed_flush_lsn, %s, %s, %s, a.application_name, %s FROM "
              "pg_catalog.pg_replication_slots s LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid "
              "= s.active_pid WHERE slot_name = $1",
              version >= 130000 ? "s.wal_status" : "''",
              version >= 170000 ? "s.invalidation_reason" : "''",
-             version >= 170000 ? "s.synced" : "false");
+             version >= 170000 ? "s.synced" : "false", version >= 140000 ? "s.two_phase" : "false");
     PGresult *result;
     int status = pg_query_params(sql, query, (const char *const[]){slot}, 1, timeout_ms,
                                  "look at the replication slot", &result, err);
@@ -110,6 +110,7 @@ int pg_catalog_slot(PGconn *sql, int version, const char *slot, int64_t timeout_
         copy_text(s.invalidation_reason, sizeof s.invalidation_reason, result, 0, 9);
         s.synced = PQgetvalue(result, 0, 10)[0] == 't';
         copy_text(s.holder, sizeof s.holder, result, 0, 11);
+        s.two_phase = PQgetvalue(result, 0, 12)[0] == 't';
     }
     PQclear(result);
     *ret_slot = s;
@@ -127,10 +128,9 @@ int pg_catalog_slot_create(PGconn *stream, int version, const char *slot, int64_
     if (status) {
         if (status == LEAT_ERETRY && !err->hint[0])
             leat_err_hint(
-                err,
-                "creation waits for transactions that are open: SELECT pid, xact_start, query "
-                "FROM pg_stat_activity WHERE backend_xid IS NOT NULL ORDER BY xact_start; and "
-                "SELECT * FROM pg_prepared_xacts;");
+                err, "creation waits for transactions that are open: SELECT pid, xact_start, query "
+                     "FROM pg_stat_activity WHERE backend_xid IS NOT NULL ORDER BY xact_start; and "
+                     "SELECT * FROM pg_prepared_xacts;");
         return status;
     }
     *ret_lsn = pg_lsn(result, 0, 1);

@@ -38,7 +38,7 @@ int pg_catalog_timeline_end(PGconn *stream, uint32_t server_timeline, uint32_t t
                             struct leat_err *err) LEAT_MUST_CHECK;
 
 struct pg_slot {
-    bool exists, active, temporary, logical, synced;
+    bool exists, active, temporary, logical, synced, two_phase;
     char plugin[64], database[64];
     char wal_status[16];          /* reserved extended unreserved lost; "" before 13 */
     char invalidation_reason[40]; /* 17 and later */

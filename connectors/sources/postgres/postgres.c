@@ -64,8 +64,12 @@ static int prepare_session(struct pg_source *s, struct leat_err *err)
     const char *as_is = s->own_encoding ? s->server.encoding : "SQL_ASCII";
     if (!s->settings.client_encoding && strcmp(s->server.encoding, as_is) == 0)
         at += snprintf(sql + at, sizeof sql - (size_t)at, "SET client_encoding = '%s';", as_is);
-    if (!at)
-        return LEAT_OK;
+    int status = LEAT_OK;
+    if (version >= 110000) /* compiling our questions takes ten times as long as answering them */
+        status = pg_execute(s->sql, "SET jit = off", s->settings.connect_timeout_ms,
+                            "prepare the session", err);
+    if (status || !at)
+        return status;
     return pg_execute(s->stream, sql, s->settings.connect_timeout_ms, "prepare the session", err);
 }
 
@@ -98,12 +102,41 @@ static int source_open(void *ctx, const struct leat_source_env *env, struct leat
 /* --- start -------------------------------------------------------------------------------------
  */
 
+/* A publication that is made now is younger than a slot that is there: the slot decodes with the
+ * catalogue of its own time and would never see it (rule 12). */
+static int refuse_younger_publication(struct pg_source *s, struct leat_err *err)
+{
+    int64_t patience = s->settings.connect_timeout_ms;
+    bool exists, insert_exists;
+    struct pg_slot slot;
+    int status =
+        pg_catalog_publications(s->sql, s->publication, patience, &exists, &insert_exists, err);
+    if (!status && !exists)
+        status = pg_catalog_slot(s->sql, s->server.version, s->slot, patience, &slot, err);
+    if (status || exists || !slot.exists)
+        return status;
+    leat_fail(err, LEAT_ECONFIG,
+              "slot \"%s\" exists, publication \"%s\" does not: the slot would not see one that is "
+              "made now",
+              s->slot, s->publication);
+    leat_err_hint(err,
+                  "was the publication dropped? What the slot still holds cannot be decoded "
+                  "without it: SELECT "
+                  "pg_drop_replication_slot('%s'); and start again, with on_gap: record if this "
+                  "source has run "
+                  "before",
+                  s->slot);
+    return err->code;
+}
+
 static int prepare_publication(struct pg_source *s, struct leat_err *err)
 {
     int64_t patience = s->settings.connect_timeout_ms;
     bool exists;
     int status = LEAT_OK;
     if (s->settings.create && !s->server.in_recovery)
+        status = refuse_younger_publication(s, err);
+    if (!status && s->settings.create && !s->server.in_recovery)
         status = pg_catalog_publish(s->sql, &s->settings, s->instance, s->server.version,
                                     s->publication, patience, err);
     if (!status)

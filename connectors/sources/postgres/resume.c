@@ -134,10 +134,12 @@ static int check_rewound(struct pg_source *s, struct leat_err *err)
 
 static int slot_unusable(struct pg_source *s, const struct pg_slot *slot, struct leat_err *err)
 {
-    if (!slot->logical || strcmp(slot->plugin, "pgoutput") != 0 || slot->temporary) {
+    if (!slot->logical || strcmp(slot->plugin, "pgoutput") != 0 || slot->temporary ||
+        slot->two_phase) {
         leat_fail(err, LEAT_ECONFIG, "slot \"%s\" exists but is %s", s->slot,
                   !slot->logical    ? "physical"
                   : slot->temporary ? "temporary"
+                  : slot->two_phase ? "made with two_phase, which sends what is only prepared"
                                     : "made for another plugin");
         leat_err_hint(
             err,
