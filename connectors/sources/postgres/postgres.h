@@ -80,7 +80,7 @@ struct pg_source {
     struct leat_source_env env_copy;
     char slot[PG_NAME_BYTES], publication[PG_NAME_BYTES];
     bool insert_publication;
-    bool binary;    /* wire format of this session */
+    bool binary;    /* wire format that is spoken now */
     bool text_only; /* a type without exact binary form was met: this and later sessions use text */
 
     PGconn *sql;    /* questions */
