@@ -18,7 +18,7 @@
 enum {
     STATUS_MAX_MS = 10 * 1000,
     ANSWER_MIN_MS = 100,
-    ASK_AFTER_MS = 10 * 1000, /* a server that says nothing for so long is asked */
+    ASK_AFTER_MAX_MS = 10 * 1000, /* a server that says nothing for so long is asked … */
     SILENCE_GRACE_MS = 5 * 1000,
 };
 static const uint64_t ADOPT_BYTES = 16 << 20;
@@ -28,28 +28,27 @@ void pg_feedback_init(struct pg_source *s)
     int64_t now = leat_clock_monotonic_ms(), timeout = s->settings.wal_sender_timeout_ms;
     s->feedback = (struct pg_feedback){
         .durable_lsn = s->position.lsn,
+        .durable_ms = now,
         .due = true,
         .answered_ms = now - ANSWER_MIN_MS,
         .asked_ms = now,
         .status_limit_ms = timeout / 4 < STATUS_MAX_MS ? timeout / 4 : STATUS_MAX_MS,
         .receive_limit_ms = timeout + SILENCE_GRACE_MS,
+        .ask_after_ms = timeout / 2 < ASK_AFTER_MAX_MS ? timeout / 2 : ASK_AFTER_MAX_MS,
     };
 }
 
-/* Everything before a keepalive's position has been received; what of it is an event is ahead of us
- * in the same queue. So the position may become ours, at a cost of one commit: at once when the
- * server asks, else now and then. */
-static void adopt(struct pg_source *s, const struct pg_wal_message *wal)
+void pg_feedback_adopt(struct pg_source *s)
 {
     struct pg_feedback *f = &s->feedback;
     int64_t now = leat_clock_monotonic_ms();
-    if (s->transaction.open || wal->lsn <= s->position.lsn || s->position.transaction_lsn)
+    if (s->transaction.open || f->keepalive_lsn <= s->position.lsn || s->position.transaction_lsn)
         return;
-    bool soon = wal->reply_requested && now - f->adopted_ms >= ANSWER_MIN_MS;
-    bool far = wal->lsn - s->position.lsn >= ADOPT_BYTES;
+    bool soon = f->owed && now - f->adopted_ms >= ANSWER_MIN_MS;
+    bool far = f->keepalive_lsn - s->position.lsn >= ADOPT_BYTES;
     if (!soon && !far && now - f->adopted_ms < s->settings.confirm_interval_ms)
         return;
-    s->position.lsn = wal->lsn;
+    s->position.lsn = f->keepalive_lsn;
     s->position_moved = true;
     f->adopted_ms = now;
 }
@@ -59,7 +58,7 @@ void pg_feedback_keepalive(struct pg_source *s, const struct pg_wal_message *wal
     s->feedback.owed |= wal->reply_requested;
     if (wal->lsn > s->feedback.keepalive_lsn)
         s->feedback.keepalive_lsn = wal->lsn;
-    adopt(s, wal);
+    pg_feedback_adopt(s);
 }
 
 void pg_feedback_durable(struct pg_source *s, uint64_t lsn)
@@ -67,6 +66,7 @@ void pg_feedback_durable(struct pg_source *s, uint64_t lsn)
     if (lsn <= s->feedback.durable_lsn)
         return;
     s->feedback.durable_lsn = lsn;
+    s->feedback.durable_ms = leat_clock_monotonic_ms();
     s->feedback.due = true;
 }
 
@@ -88,7 +88,8 @@ static int check_silence(struct pg_source *s, int64_t now, bool *ret_ask, struct
     if (silent > s->feedback.receive_limit_ms)
         return leat_fail(err, LEAT_ERETRY, "nothing was heard from the server for %" PRId64 " ms",
                          silent);
-    *ret_ask = silent > ASK_AFTER_MS && now - s->feedback.asked_ms > ASK_AFTER_MS;
+    int64_t patience = s->feedback.ask_after_ms;
+    *ret_ask = silent > patience && now - s->feedback.asked_ms > patience;
     if (*ret_ask)
         s->feedback.asked_ms = now;
     return LEAT_OK;

@@ -43,6 +43,7 @@ static void drop(struct pg_source *s)
     PQfinish(s->sql);
     s->sql = NULL;
     s->monitor.asked = false;
+    s->monitor.lost_ms = leat_clock_monotonic_ms();
 }
 
 /* Takes the answer if it is there. */

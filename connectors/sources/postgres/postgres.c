@@ -12,13 +12,13 @@
 #include <sys/prctl.h>
 
 enum {
-    SQL_ASCII_MAX = 9,
     NAP_US_SOCKET = 150, /* see nap() */
     NAP_US_TCP = 1000,
     NAP_BELOW_BYTES = 64 << 10,
     BUSY_WINDOW_MS = 4,
     BUSY_BYTES_PER_MS = 4 << 10,
     TIMER_SLACK_NS = 10 * 1000,
+    SHUTDOWN_GRACE_MS = 3 * 1000,
 };
 
 /* --- check --------------------------------------------------------------------------------------
@@ -333,8 +333,24 @@ static void nap(struct pg_source *s, int64_t got_bytes)
         leat_clock_pause_us(s->walsender.tcp ? NAP_US_TCP : NAP_US_SOCKET);
 }
 
+/* A server that shuts down ends ordinary sessions at once and then waits for us to confirm all of
+ * its log, which a stalled store cannot: leave, so that it can go down. The slot keeps the rest
+ * (rule 7). */
+static int check_shutdown(struct pg_source *s, struct leat_err *err)
+{
+    int64_t patient_until_ms = leat_clock_monotonic_ms() - SHUTDOWN_GRACE_MS;
+    bool stuck = s->feedback.durable_lsn < s->position.lsn &&
+                 s->feedback.durable_ms < patient_until_ms && s->monitor.lost_ms < patient_until_ms;
+    return s->sql || !stuck ? LEAT_OK
+                            : leat_fail(err, LEAT_ERETRY,
+                                        "the store stalls while the server seems to shut down");
+}
+
 static int session_service(struct pg_source *s, struct leat_err *err)
 {
+    int status = check_shutdown(s, err);
+    if (status)
+        return status;
     pg_monitor_service(s);
     pg_monitor_lag(s);
     int64_t got = s->walsender.received_bytes - s->counted_bytes;
@@ -373,8 +389,9 @@ static int read_some(struct pg_source *s, int64_t until_ms, struct leat_batch *b
             return LEAT_OK;
         }
         status = session_service(s, err);
+        pg_feedback_adopt(s);
         int64_t due = pg_feedback_due_ms(s);
-        if (status || leat_clock_monotonic_ms() >= until_ms ||
+        if (status || s->position_moved || leat_clock_monotonic_ms() >= until_ms ||
             pg_walsender_wait(&s->walsender, false, s->env->wake_fd,
                               due < until_ms ? due : until_ms))
             return status;

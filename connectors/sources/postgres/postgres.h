@@ -49,20 +49,23 @@ struct pg_gap {
 
 struct pg_feedback {
     uint64_t durable_lsn; /* what may be confirmed */
+    int64_t durable_ms;   /* when it moved last, monotonic */
     bool due;             /* durable_lsn moved since the last status update */
     bool owed;            /* the server asked */
     int64_t answered_ms;  /* last answer to a question: answers are rate-limited */
     int64_t adopted_ms;   /* last time a keepalive's position became the position */
     int64_t asked_ms;
     int64_t receive_limit_ms;
+    int64_t ask_after_ms;
     int64_t status_limit_ms;
     uint64_t keepalive_lsn; /* of the last keepalive: decoded up to here at the server */
 };
 
 struct pg_monitor {
-    bool asked;   /* a question is on its way */
-    bool names;   /* … for the names of schemas, not for positions */
-    bool renamed; /* some relation moved to another schema: announce it */
+    int64_t lost_ms; /* since when there is no connection for questions */
+    bool asked;      /* a question is on its way */
+    bool names;      /* … for the names of schemas, not for positions */
+    bool renamed;    /* some relation moved to another schema: announce it */
     int64_t next_ms;
     uint64_t server_lsn; /* end of the server's log when last asked */
 };
@@ -147,6 +150,11 @@ int pg_change_renamed(struct pg_source *source, struct leat_batch *batch,
 
 void pg_feedback_init(struct pg_source *source);
 void pg_feedback_keepalive(struct pg_source *source, const struct pg_wal_message *wal);
+
+/* Makes the last keepalive's position ours. Everything before it has been received, and what of it
+ * is an event is ahead in the same queue; it costs one commit: so at once when the server asks,
+ * else now and then. */
+void pg_feedback_adopt(struct pg_source *source);
 
 /* Sends what is due; finds a peer that fell silent. */
 int pg_feedback_service(struct pg_source *source, struct leat_err *err) LEAT_MUST_CHECK;
