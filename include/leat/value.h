@@ -68,8 +68,14 @@ struct leat_value {
 /* "int64", "timestamptz" …; "?" for a number out of range. */
 const char *leat_kind_name(enum leat_kind kind);
 
-/* True for the kinds whose content is `text`. */
-bool leat_kind_is_text(enum leat_kind kind);
+/* True for the kinds whose content is `text`. Asked for each value on the way into the store. */
+static inline bool leat_kind_is_text(unsigned kind)
+{
+    const uint32_t texts = 1u << LEAT_DECIMAL | 1u << LEAT_STRING | 1u << LEAT_BYTES |
+                           1u << LEAT_JSON | 1u << LEAT_UUID | 1u << LEAT_BITS | 1u << LEAT_ARRAY |
+                           1u << LEAT_OTHER;
+    return kind < LEAT_KIND_COUNT && (texts >> kind & 1);
+}
 
 /* Same kind and same content; NaN equals NaN, -0.0 differs from 0.0. */
 bool leat_value_equal(const struct leat_value *a, const struct leat_value *b);

@@ -30,18 +30,9 @@ static const char *const KIND_NAMES[LEAT_KIND_COUNT] = {
     [LEAT_TIMETZ] = "timetz",
 };
 
-static const uint32_t TEXT_KINDS = 1u << LEAT_DECIMAL | 1u << LEAT_STRING | 1u << LEAT_BYTES |
-                                   1u << LEAT_JSON | 1u << LEAT_UUID | 1u << LEAT_BITS |
-                                   1u << LEAT_ARRAY | 1u << LEAT_OTHER;
-
 const char *leat_kind_name(enum leat_kind kind)
 {
     return (unsigned)kind < LEAT_KIND_COUNT ? KIND_NAMES[kind] : "?";
-}
-
-bool leat_kind_is_text(enum leat_kind kind)
-{
-    return (unsigned)kind < LEAT_KIND_COUNT && (TEXT_KINDS >> kind & 1);
 }
 
 static bool real_equal(double a, double b)

@@ -38,12 +38,14 @@ struct leat_source_runner {
     int wake_fd;
     pthread_t thread;
     bool started;
-    _Atomic bool stopping, ended;
+    _Atomic bool stopping;
     _Atomic int state;
     _Atomic bool caught_up;
     int64_t handed_over_ms; /* monotonic */
     _Atomic int64_t errors[ERROR_CLASSES];
-    pthread_mutex_t lock; /* over the two below */
+    pthread_mutex_t lock; /* over all below */
+    pthread_cond_t end;
+    bool ended;
     struct leat_err last_error;
     int64_t since_us;
 };
@@ -232,7 +234,10 @@ static void *runner_run(void *arg)
             recover(r, &err);
     }
     state_set(r, LEAT_SOURCE_ENDED);
+    pthread_mutex_lock(&r->lock);
     r->ended = true;
+    pthread_cond_broadcast(&r->end);
+    pthread_mutex_unlock(&r->lock);
     return NULL;
 }
 
@@ -275,6 +280,11 @@ int leat_source_runner_new(const struct leat_source_runner_settings *settings,
     r->wake_fd = -1;
     r->stats.lag_bytes = r->stats.lag_us = r->stats.retained_bytes = -1;
     pthread_mutex_init(&r->lock, NULL);
+    pthread_condattr_t attr;
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(&r->end, &attr);
+    pthread_condattr_destroy(&attr);
     leat_buf_init(&r->token, LEAT_TOKEN_MAX);
     uint64_t seed = leat_hash(leat_slice_text(settings->instance)) ^ (uint64_t)leat_clock_wall_us();
     leat_backoff_init(&r->backoff, BACKOFF_BASE_MS, BACKOFF_MAX_MS, seed);
@@ -306,22 +316,22 @@ void leat_source_runner_stop(struct leat_source_runner *r)
     (void)written;
 }
 
+/* By a condition and not pthread_clockjoin_np(), which the thread sanitizer takes for no join. */
 bool leat_source_runner_join(struct leat_source_runner *r, int64_t until_ms)
 {
     if (!r->started)
         return true;
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    int64_t left_ms = until_ms - leat_clock_monotonic_ms();
-    left_ms = left_ms > 0 ? left_ms : 0;
-    until.tv_sec += left_ms / 1000;
-    until.tv_nsec += left_ms % 1000 * 1000000;
-    if (until.tv_nsec >= 1000000000) {
-        until.tv_sec++;
-        until.tv_nsec -= 1000000000;
-    }
-    if (pthread_clockjoin_np(r->thread, NULL, CLOCK_MONOTONIC, &until))
+    until_ms = until_ms > 0 ? until_ms : 0;
+    struct timespec until = {.tv_sec = until_ms / 1000, .tv_nsec = until_ms % 1000 * 1000000};
+    int late = 0;
+    pthread_mutex_lock(&r->lock);
+    while (!r->ended && !late)
+        late = pthread_cond_timedwait(&r->end, &r->lock, &until);
+    bool ended = r->ended;
+    pthread_mutex_unlock(&r->lock);
+    if (!ended)
         return false;
+    pthread_join(r->thread, NULL);
     r->started = false;
     return true;
 }
@@ -335,6 +345,7 @@ void leat_source_runner_free(struct leat_source_runner *r)
     leat_buf_release(&r->token);
     if (r->wake_fd >= 0)
         close(r->wake_fd);
+    pthread_cond_destroy(&r->end);
     pthread_mutex_destroy(&r->lock);
     free(r);
 }

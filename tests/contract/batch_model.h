@@ -1,6 +1,7 @@
 /*
- * What came out of a batch, as any reader would find it in a store: every block is decoded alone, with the
- * definitions and parts that were taken with it or before, and told as text (event_model.h).
+ * What came out of a batch, as any reader would find it in a store: every block is decoded alone,
+ * with the definitions and parts that were taken with it or before, and told as text
+ * (event_model.h).
  *
  *     model_init(&m, &known)                 a batch for a source as the store knows it
  *     … the source's calls on m.batch …
@@ -8,8 +9,9 @@
  *     m.lines[0 … m.count - 1]                "op 1 …" per event, "commit 5" per commit frame
  *     model_release(&m)
  *
- * On the way every promise of a taken commit is checked: a definition has one content for ever, a block's header
- * counts its events, names its source and spans their times, and begins with the transaction of its events.
+ * On the way every promise of a taken commit is checked: a definition has one content for ever, a
+ * block's header counts its events, names its source and spans their times, and begins with the
+ * transaction of its events.
  */
 #ifndef CONTRACT_BATCH_MODEL_H
 #define CONTRACT_BATCH_MODEL_H
@@ -44,9 +46,11 @@ struct batch_model {
     uint64_t part_next;
 };
 
-/* --- what records refer to ------------------------------------------------------------------------- */
+/* --- what records refer to
+ * ------------------------------------------------------------------------- */
 
-static UNUSED int model_schema(void *arg, uint32_t ref, const struct leat_schema **ret_schema, struct leat_err *e)
+static UNUSED int model_schema(void *arg, uint32_t ref, const struct leat_schema **ret_schema,
+                               struct leat_err *e)
 {
     struct batch_model *m = arg;
     struct leat_schema *s = leat_arena_zeroed(&m->definitions, 1, sizeof *s);
@@ -56,7 +60,8 @@ static UNUSED int model_schema(void *arg, uint32_t ref, const struct leat_schema
     return leat_schema_read(m->by_ref[ref], &m->definitions, s, e);
 }
 
-static UNUSED int model_origin(void *arg, uint32_t ref, const struct leat_origin **ret_origin, struct leat_err *e)
+static UNUSED int model_origin(void *arg, uint32_t ref, const struct leat_origin **ret_origin,
+                               struct leat_err *e)
 {
     struct batch_model *m = arg;
     struct leat_origin *o = leat_arena_zeroed(&m->definitions, 1, sizeof *o);
@@ -66,8 +71,8 @@ static UNUSED int model_origin(void *arg, uint32_t ref, const struct leat_origin
     return leat_origin_read(m->by_ref[ref], o, e);
 }
 
-static UNUSED int model_external(void *arg, const struct leat_external *x, struct leat_slice *ret_bytes,
-                                 struct leat_err *e)
+static UNUSED int model_external(void *arg, const struct leat_external *x,
+                                 struct leat_slice *ret_bytes, struct leat_err *e)
 {
     struct batch_model *m = arg;
     assert_true(m->long_count < 256);
@@ -79,7 +84,8 @@ static UNUSED int model_external(void *arg, const struct leat_external *x, struc
             if (m->parts[i].set == x->set && m->parts[i].index == index)
                 found = &m->parts[i];
         if (!found)
-            return leat_fail(e, LEAT_EDATA, "part %u of set %" PRIu64 " was not taken", index, x->set);
+            return leat_fail(e, LEAT_EDATA, "part %u of set %" PRIu64 " was not taken", index,
+                             x->set);
         int status = leat_part_open(found->bytes, index, whole, e);
         if (status)
             return status;
@@ -88,7 +94,8 @@ static UNUSED int model_external(void *arg, const struct leat_external *x, struc
     return LEAT_OK;
 }
 
-/* --- blocks ------------------------------------------------------------------------------------------ */
+/* --- blocks
+ * ------------------------------------------------------------------------------------------ */
 
 static UNUSED void model_line(struct batch_model *m, char *text, char *id)
 {
@@ -120,7 +127,8 @@ static UNUSED void model_commit_line(struct batch_model *m, uint64_t total)
     model_line(m, strdup(text), NULL);
 }
 
-static UNUSED void model_frames(struct batch_model *m, struct leat_slice raw, const struct leat_block_header *header)
+static UNUSED void model_frames(struct batch_model *m, struct leat_slice raw,
+                                const struct leat_block_header *header)
 {
     const struct leat_record_lookup lookup = {m, model_schema, model_origin, model_external};
     struct leat_record_reader reader;
@@ -181,8 +189,8 @@ static UNUSED void model_keep(struct batch_model *m, const struct leat_store_wri
     if (w->part_count)
         m->parts = realloc(m->parts, (m->part_count + w->part_count) * sizeof *m->parts);
     for (size_t i = 0; i < w->part_count; i++)
-        m->parts[m->part_count++] = (struct model_part){w->parts[i].set, w->parts[i].index,
-                                                        leat_arena_copy(&m->kept, w->parts[i].bytes)};
+        m->parts[m->part_count++] = (struct model_part){
+            w->parts[i].set, w->parts[i].index, leat_arena_copy(&m->kept, w->parts[i].bytes)};
 }
 
 /* Takes what is in the batch and reads it; gives the number of events. */
@@ -207,7 +215,8 @@ static UNUSED uint64_t model_take(struct batch_model *m)
     return m->sequence - before;
 }
 
-/* --- life cycle ------------------------------------------------------------------------------------------ */
+/* --- life cycle
+ * ------------------------------------------------------------------------------------------ */
 
 static UNUSED struct batch_model *model_new(enum leat_compression compression)
 {

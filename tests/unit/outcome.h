@@ -25,10 +25,11 @@
 
 static UNUSED struct leat_err err;
 
-#define ok(call) outcome_check((call), LEAT_OK, #call, __FILE__, __LINE__)
+#define ok(call)          outcome_check((call), LEAT_OK, #call, __FILE__, __LINE__)
 #define gives(code, call) outcome_check((call), (code), #call, __FILE__, __LINE__)
 
-static UNUSED void outcome_check(int status, int expected, const char *call, const char *file, int line)
+static UNUSED void outcome_check(int status, int expected, const char *call, const char *file,
+                                 int line)
 {
     if (status != expected)
         print_error("%s:%d: %s gave %s, not %s: %s\n", file, line, call, leat_code_name(status),

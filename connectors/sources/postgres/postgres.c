@@ -12,7 +12,7 @@
 #include <sys/prctl.h>
 
 enum {
-    NAP_US_SOCKET = 150, /* see nap() */
+    NAP_US_SOCKET = 250, /* see nap() */
     NAP_US_TCP = 1000,
     NAP_BELOW_BYTES = 64 << 10,
     BUSY_WINDOW_MS = 4,

@@ -165,10 +165,14 @@ static void add_columns(struct pg_relation *r, const struct pg_settings *setting
             continue;
         r->binary_inexact |= !type->binary_exact;
         w->stored = (int32_t)r->schema.column_count++;
-        describe(r, column, type, fact, &r->schema.columns[w->stored]);
+        struct leat_column *stored = &r->schema.columns[w->stored];
+        describe(r, column, type, fact, stored);
         w->masked = rule == PG_COLUMN_MASK;
-        if (w->masked)
-            r->schema.columns[w->stored].kind = LEAT_STRING;
+        if (w->masked) {
+            stored->kind = LEAT_STRING;
+            stored->element = LEAT_ABSENT;
+            stored->precision = stored->scale = -1;
+        }
     }
 }
 

@@ -277,10 +277,11 @@ void pg_settings_name(const char *configured, const char *instance, char *ret_na
         snprintf(ret_name, PG_NAME_BYTES, "leat_%s", instance);
 }
 
+/* "127.example.org" is a name like any other: whoever answers to it must prove who they are. */
 static bool host_is_loopback(const char *host)
 {
-    return strcmp(host, "localhost") == 0 || strncmp(host, "127.", 4) == 0 ||
-           strcmp(host, "::1") == 0;
+    bool address = strncmp(host, "127.", 4) == 0 && !host[strspn(host, "0123456789.")];
+    return address || strcmp(host, "localhost") == 0 || strcmp(host, "::1") == 0;
 }
 
 const char *pg_settings_sslmode(const struct pg_settings *s)

@@ -1,4 +1,5 @@
-/* An arena never gives more than its maximum, never overlaps, and after a reset holds nothing huge. */
+/* An arena never gives more than its maximum, never overlaps, and after a reset holds nothing huge.
+ */
 #include <leat/arena.h>
 
 #include "unit/outcome.h"
@@ -34,7 +35,8 @@ static size_t taken(struct leat_arena *a, size_t step)
 static void arena__gives_no_more_than_its_maximum(void **state)
 {
     (void)state;
-    static const size_t MAXIMA[] = {16, 64, 1000, CHUNK - 16, CHUNK, CHUNK + 16, 3 * CHUNK + 100, 1 << 20};
+    static const size_t MAXIMA[] = {
+        16, 64, 1000, CHUNK - 16, CHUNK, CHUNK + 16, 3 * CHUNK + 100, 1 << 20};
     static const size_t STEPS[] = {16, 48, 512, CHUNK, CHUNK + 32};
     for (size_t m = 0; m < sizeof MAXIMA / sizeof *MAXIMA; m++) {
         for (size_t s = 0; s < sizeof STEPS / sizeof *STEPS; s++) {
@@ -73,7 +75,8 @@ static void arena__reset_keeps_a_chunk_and_nothing_huge(void **state)
     void *first = leat_arena_alloc(&a, 1000);
     leat_arena_reset(&a);
     assert_ptr_equal(leat_arena_alloc(&a, 1000), first); /* the steady state allocates nothing */
-    for (int order = 0; order < 2; order++) { /* the huge one newest, and the huge one in the middle */
+    for (int order = 0; order < 2;
+         order++) { /* the huge one newest, and the huge one in the middle */
         assert_non_null(leat_arena_alloc(&a, 20 << 20));
         if (order)
             assert_non_null(leat_arena_alloc(&a, 10));

@@ -1,6 +1,6 @@
 /*
- * A buffer grows up to its maximum and not one byte further; what does not fit changes nothing, and is
- * remembered.
+ * A buffer grows up to its maximum and not one byte further; what does not fit changes nothing, and
+ * is remembered.
  */
 #include <leat/buf.h>
 

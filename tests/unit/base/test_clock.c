@@ -1,4 +1,5 @@
-/* Times as text, compared with what `date -u` and a calendar say; the monotonic clock does not go back. */
+/* Times as text, compared with what `date -u` and a calendar say; the monotonic clock does not go
+ * back. */
 #include <leat/clock.h>
 
 #include "unit/outcome.h"

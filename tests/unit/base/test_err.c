@@ -1,4 +1,5 @@
-/* Errors carry their code, the native reason and a remedy; a text too long is cut, never overrun. */
+/* Errors carry their code, the native reason and a remedy; a text too long is cut, never overrun.
+ */
 #include <leat/err.h>
 
 #include "unit/outcome.h"
@@ -42,7 +43,8 @@ static void err__errno_is_named_behind_the_text(void **state)
 static void err__native_number_keeps_its_domain(void **state)
 {
     (void)state;
-    assert_int_equal(leat_fail_native(&err, LEAT_ESTORE, LEAT_DOMAIN_LMDB, -30792, "map full"), LEAT_ESTORE);
+    assert_int_equal(leat_fail_native(&err, LEAT_ESTORE, LEAT_DOMAIN_LMDB, -30792, "map full"),
+                     LEAT_ESTORE);
     assert_int_equal(err.domain, LEAT_DOMAIN_LMDB);
     assert_true(err.native == -30792);
     assert_string_equal(err.state, "");
@@ -98,7 +100,8 @@ static void err__long_texts_are_cut_at_the_array(void **state)
 static void err__every_room_left_for_the_reason_is_used(void **state)
 {
     (void)state;
-    for (size_t left = 0; left < 12; left++) { /* the reason is cut at each of its first characters */
+    for (size_t left = 0; left < 12;
+         left++) { /* the reason is cut at each of its first characters */
         size_t len = sizeof err.text - 1 - left;
         leat_fail_errno(&err, LEAT_ERETRY, ENOENT, "%.*s", (int)len, long_text);
         assert_int_equal(strlen(err.text), sizeof err.text - 1);
@@ -112,10 +115,10 @@ static void err__each_code_has_its_own_word(void **state)
     static const struct {
         int code;
         const char *name;
-    } CODES[] = {{LEAT_OK, "ok"},         {LEAT_AGAIN, "again"},     {LEAT_EOF, "eof"},
-                 {LEAT_ERETRY, "retry"},  {LEAT_EPROTO, "proto"},    {LEAT_EDATA, "data"},
-                 {LEAT_ELIMIT, "limit"},  {LEAT_ECONFIG, "config"},  {LEAT_ESTORE, "store"},
-                 {LEAT_EBUG, "bug"},      {-12345, "bug"}};
+    } CODES[] = {{LEAT_OK, "ok"},        {LEAT_AGAIN, "again"},    {LEAT_EOF, "eof"},
+                 {LEAT_ERETRY, "retry"}, {LEAT_EPROTO, "proto"},   {LEAT_EDATA, "data"},
+                 {LEAT_ELIMIT, "limit"}, {LEAT_ECONFIG, "config"}, {LEAT_ESTORE, "store"},
+                 {LEAT_EBUG, "bug"},     {-12345, "bug"}};
     for (size_t i = 0; i < sizeof CODES / sizeof *CODES; i++)
         assert_string_equal(leat_code_name(CODES[i].code), CODES[i].name);
 }

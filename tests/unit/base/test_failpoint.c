@@ -1,4 +1,5 @@
-/* Failpoints as the failpoints build has them, whatever this build is: the source is compiled in here. */
+/* Failpoints as the failpoints build has them, whatever this build is: the source is compiled in
+ * here. */
 #undef LEAT_FAILPOINTS
 #define LEAT_FAILPOINTS
 #include "base/failpoint.c"
@@ -10,8 +11,10 @@
 static int setup(void **state)
 {
     (void)state;
-    return setenv("LEAT_FAILPOINT", "before_commit:error:2,commit_full:error,after_receive:stall_ms=30:1,"
-                                    "after_commit:kill:2", 1);
+    return setenv("LEAT_FAILPOINT",
+                  "before_commit:error:2,commit_full:error,after_receive:stall_ms=30:1,"
+                  "after_commit:kill:2",
+                  1);
 }
 
 static void failpoint__acts_on_the_nth_time_only(void **state)

@@ -1,4 +1,5 @@
-/* The hash is XXH3-64 with seed 0, as on disk: known values of xxHash's own documentation and tool. */
+/* The hash is XXH3-64 with seed 0, as on disk: known values of xxHash's own documentation and tool.
+ */
 #include <leat/hash.h>
 
 #include "unit/outcome.h"

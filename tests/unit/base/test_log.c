@@ -1,7 +1,7 @@
 /*
- * What the log puts on standard error, caught in a pipe. The source is compiled in here with a clock that
- * the test turns, so that folding over a minute needs no minute. Lines in JSON are read back by a parser
- * that is not ours.
+ * What the log puts on standard error, caught in a pipe. The source is compiled in here with a
+ * clock that the test turns, so that folding over a minute needs no minute. Lines in JSON are read
+ * back by a parser that is not ours.
  */
 static long long fake_now_ms;
 #define leat_clock_monotonic_ms fake_monotonic_ms
@@ -82,11 +82,13 @@ static void log__line_is_level_component_instance_event_and_fields(void **state)
 {
     (void)state;
     catch_begin();
-    LEAT_INFO("source", "shop", "connected", LEAT_F_INT("server", 150020), LEAT_F_TEXT("slot", "leat_shop"));
+    LEAT_INFO("source", "shop", "connected", LEAT_F_INT("server", 150020),
+              LEAT_F_TEXT("slot", "leat_shop"));
     catch_end();
     assert_string_equal(one_line(), "INFO source[shop] connected server=150020 slot=\"leat_shop\"");
     catch_begin();
-    LEAT_ERROR("store", NULL, "full", LEAT_F_INT("least", INT64_MIN), LEAT_F_SLICE("none", leat_slice_text(NULL)));
+    LEAT_ERROR("store", NULL, "full", LEAT_F_INT("least", INT64_MIN),
+               LEAT_F_SLICE("none", leat_slice_text(NULL)));
     catch_end();
     assert_string_equal(one_line(), "ERROR store full least=-9223372036854775808 none=\"\"");
 }
@@ -117,30 +119,37 @@ static const char *const FORGERIES[] = {
     "\x1b[2J\x1b[31mred",
     "\x1b]0;title\x07",
     "\x7f\x08\x08\x08",
-    "\xc2\x85next line",                        /* U+0085 */
-    "\xc2\x9b" "31m",                           /* U+009B, one-character CSI */
-    "\x9b" "31m",                               /* the same for an eight-bit terminal */
-    "\xe2\x80\xae" "gpj.exe",                   /* U+202E, right to left override */
-    "\xe2\x81\xa6 a \xe2\x81\xa9",              /* U+2066, U+2069, isolates */
-    "\xd8\x9c" "arabic letter mark",            /* U+061C */
-    "\xe2\x80\x8e\xe2\x80\x8f",                 /* U+200E, U+200F */
-    "\xe2\x80\xa8line\xe2\x80\xa9paragraph",    /* U+2028, U+2029 */
-    "\xe2\x80\"",                               /* a lead that must not swallow the quote */
-    "\xe2\x80", "\xe2", "\xc2", "\xf0\x9f\x98", /* cut short */
-    "\xc0\x8a",                                 /* overlong newline */
-    "\xed\xa0\x80",                             /* a surrogate */
-    "\xf4\x90\x80\x80",                         /* past U+10FFFF */
+    "\xc2\x85next line", /* U+0085 */
+    "\xc2\x9b"
+    "31m", /* U+009B, one-character CSI */
+    "\x9b"
+    "31m", /* the same for an eight-bit terminal */
+    "\xe2\x80\xae"
+    "gpj.exe",                     /* U+202E, right to left override */
+    "\xe2\x81\xa6 a \xe2\x81\xa9", /* U+2066, U+2069, isolates */
+    "\xd8\x9c"
+    "arabic letter mark",                    /* U+061C */
+    "\xe2\x80\x8e\xe2\x80\x8f",              /* U+200E, U+200F */
+    "\xe2\x80\xa8line\xe2\x80\xa9paragraph", /* U+2028, U+2029 */
+    "\xe2\x80\"",                            /* a lead that must not swallow the quote */
+    "\xe2\x80",
+    "\xe2",
+    "\xc2",
+    "\xf0\x9f\x98",     /* cut short */
+    "\xc0\x8a",         /* overlong newline */
+    "\xed\xa0\x80",     /* a surrogate */
+    "\xf4\x90\x80\x80", /* past U+10FFFF */
     "\xff\xfe",
-    "\xf3\xa0\x81\x81",                         /* U+E0041, an invisible tag */
+    "\xf3\xa0\x81\x81", /* U+E0041, an invisible tag */
 };
 enum { FORGERY_COUNT = sizeof FORGERIES / sizeof *FORGERIES };
 
 /* True for text that shows what it is: printable ASCII, or UTF-8 that is no control and no mark. */
 static void assert_harmless(const char *line)
 {
-    static const char *const MARKS[] = {"\xc2\x85",     "\xc2\x9b",     "\xe2\x80\xae", "\xe2\x81\xa6",
-                                        "\xe2\x81\xa9", "\xd8\x9c",     "\xe2\x80\x8e", "\xe2\x80\x8f",
-                                        "\xe2\x80\xa8", "\xe2\x80\xa9"};
+    static const char *const MARKS[] = {
+        "\xc2\x85", "\xc2\x9b",     "\xe2\x80\xae", "\xe2\x81\xa6", "\xe2\x81\xa9",
+        "\xd8\x9c", "\xe2\x80\x8e", "\xe2\x80\x8f", "\xe2\x80\xa8", "\xe2\x80\xa9"};
     for (const char *at = line; *at; at++)
         assert_false((unsigned char)*at < 0x20 || *at == 0x7f);
     for (size_t i = 0; i < sizeof MARKS / sizeof *MARKS; i++)
@@ -156,7 +165,8 @@ static void log__no_value_can_forge_a_line(void **state)
     for (size_t i = 0; i < FORGERY_COUNT; i++) {
         fake_now_ms += 61 * 1000; /* some look alike when they are written */
         catch_begin();
-        LEAT_WARN("source", "shop", "table", LEAT_F_TEXT("name", FORGERIES[i]), LEAT_F_INT("end", 1));
+        LEAT_WARN("source", "shop", "table", LEAT_F_TEXT("name", FORGERIES[i]),
+                  LEAT_F_INT("end", 1));
         catch_end();
         const char *line = one_line();
         assert_harmless(line);
@@ -217,7 +227,8 @@ static void log__json_lines_are_what_a_parser_reads(void **state)
     for (size_t i = 0; i < FORGERY_COUNT; i++) {
         fake_now_ms += 61 * 1000; /* some look alike when they are written */
         catch_begin();
-        LEAT_WARN("source", "shop", "table", LEAT_F_TEXT("name", FORGERIES[i]), LEAT_F_INT("n", -7));
+        LEAT_WARN("source", "shop", "table", LEAT_F_TEXT("name", FORGERIES[i]),
+                  LEAT_F_INT("n", -7));
         json_t *object = parsed(catch_end());
         assert_int_equal(count_of(output, '\n'), 1);
         assert_string_equal(member(object, "level"), "WARN");
@@ -246,8 +257,9 @@ static void log__long_lines_are_cut_and_stay_whole_lines(void **state)
             for (; len + unit < sizeof text; len += unit)
                 memcpy(text + len, UNITS[u], unit);
             catch_begin();
-            LEAT_INFO("a", NULL, "b", LEAT_F_SLICE("long", leat_slice_of(text, len)), LEAT_F_INT("n", 1),
-                      LEAT_F_SLICE("more", leat_slice_of(text, len)), LEAT_F_TEXT("last", "z"));
+            LEAT_INFO("a", NULL, "b", LEAT_F_SLICE("long", leat_slice_of(text, len)),
+                      LEAT_F_INT("n", 1), LEAT_F_SLICE("more", leat_slice_of(text, len)),
+                      LEAT_F_TEXT("last", "z"));
             const char *line = catch_end();
             assert_int_equal(count_of(line, '\n'), 1);
             assert_true(strlen(line) <= 4096);
@@ -269,13 +281,15 @@ static void log__failure_shows_its_parts(void **state)
     catch_begin();
     leat_log_err(LEAT_LOG_ERROR, "source", "shop", "stopped", &failure);
     catch_end();
-    assert_string_equal(one_line(), "ERROR source[shop] stopped error=\"config\" text=\"no slot \\\"x\\\"\" "
-                                    "sqlstate=\"42704\" hint=\"SELECT 1;\"");
+    assert_string_equal(one_line(),
+                        "ERROR source[shop] stopped error=\"config\" text=\"no slot \\\"x\\\"\" "
+                        "sqlstate=\"42704\" hint=\"SELECT 1;\"");
     leat_fail_native(&failure, LEAT_ESTORE, LEAT_DOMAIN_LMDB, -30796, "corrupt");
     catch_begin();
     leat_log_err(LEAT_LOG_ERROR, "store", NULL, "failed", &failure);
     catch_end();
-    assert_string_equal(one_line(), "ERROR store failed error=\"store\" text=\"corrupt\" native=-30796");
+    assert_string_equal(one_line(),
+                        "ERROR store failed error=\"store\" text=\"corrupt\" native=-30796");
 }
 
 static void log__repeats_within_a_minute_are_folded_and_counted(void **state)
@@ -331,7 +345,8 @@ static void log__repeats_are_counted_in_json_too(void **state)
 static void *writer(void *arg)
 {
     for (int i = 0; i < 200; i++)
-        LEAT_INFO("thread", (const char *)arg, "line", LEAT_F_INT("n", i), LEAT_F_TEXT("pad", "0123456789"));
+        LEAT_INFO("thread", (const char *)arg, "line", LEAT_F_INT("n", i),
+                  LEAT_F_TEXT("pad", "0123456789"));
     return NULL;
 }
 
@@ -351,7 +366,9 @@ static void log__lines_of_many_threads_do_not_mix(void **state)
         char name;
         int n, used = 0;
         *end = '\0';
-        assert_int_equal(sscanf(line + 28, "INFO thread[%c] line n=%d pad=\"0123456789\"%n", &name, &n, &used), 2);
+        assert_int_equal(
+            sscanf(line + 28, "INFO thread[%c] line n=%d pad=\"0123456789\"%n", &name, &n, &used),
+            2);
         assert_int_equal(line[28 + used], '\0');
         assert_int_equal(n, next[name - 'a']++);
     }

@@ -1,7 +1,7 @@
 /*
- * The reader's one promise: no byte outside of the slice is touched, a short read gives zero and marks the
- * reader for good. Numbers are compared with bytes written down by hand, or made by arithmetic other than
- * the reader's own.
+ * The reader's one promise: no byte outside of the slice is touched, a short read gives zero and
+ * marks the reader for good. Numbers are compared with bytes written down by hand, or made by
+ * arithmetic other than the reader's own.
  */
 #include <leat/reader.h>
 
@@ -15,8 +15,9 @@ static struct leat_reader over(const void *bytes, size_t len)
 static void reader__reads_fixed_numbers_in_both_orders(void **state)
 {
     (void)state;
-    static const uint8_t BYTES[] = {0x01, 0x02, 0x01, 0x02, 0x03, 0x04, 1, 2, 3, 4, 5, 6, 7, 8,
-                                    0x01, 0x02, 0x01, 0x02, 0x03, 0x04, 1, 2, 3, 4, 5, 6, 7, 8, 9};
+    static const uint8_t BYTES[] = {0x01, 0x02, 0x01, 0x02, 0x03, 0x04, 1,    2,    3,    4,
+                                    5,    6,    7,    8,    0x01, 0x02, 0x01, 0x02, 0x03, 0x04,
+                                    1,    2,    3,    4,    5,    6,    7,    8,    9};
     struct leat_reader r = over(BYTES, sizeof BYTES);
     assert_int_equal(leat_reader_be16(&r), 0x0102);
     assert_int_equal(leat_reader_be32(&r), 0x01020304);
@@ -30,25 +31,61 @@ static void reader__reads_fixed_numbers_in_both_orders(void **state)
 }
 
 typedef uint64_t (*take_fn)(struct leat_reader *r);
-static uint64_t take_u8(struct leat_reader *r) { return leat_reader_u8(r); }
-static uint64_t take_be16(struct leat_reader *r) { return leat_reader_be16(r); }
-static uint64_t take_be32(struct leat_reader *r) { return leat_reader_be32(r); }
-static uint64_t take_be64(struct leat_reader *r) { return leat_reader_be64(r); }
-static uint64_t take_le16(struct leat_reader *r) { return leat_reader_le16(r); }
-static uint64_t take_le32(struct leat_reader *r) { return leat_reader_le32(r); }
-static uint64_t take_le64(struct leat_reader *r) { return leat_reader_le64(r); }
-static uint64_t take_varint(struct leat_reader *r) { return leat_reader_varint(r); }
-static uint64_t take_zigzag(struct leat_reader *r) { return (uint64_t)leat_reader_zigzag(r); }
-static uint64_t take_text(struct leat_reader *r) { return leat_reader_text(r).len; }
-static uint64_t take_counted(struct leat_reader *r) { return leat_reader_counted(r).len; }
-static uint64_t take_nine(struct leat_reader *r) { return leat_reader_bytes(r, 9).len; }
+static uint64_t take_u8(struct leat_reader *r)
+{
+    return leat_reader_u8(r);
+}
+static uint64_t take_be16(struct leat_reader *r)
+{
+    return leat_reader_be16(r);
+}
+static uint64_t take_be32(struct leat_reader *r)
+{
+    return leat_reader_be32(r);
+}
+static uint64_t take_be64(struct leat_reader *r)
+{
+    return leat_reader_be64(r);
+}
+static uint64_t take_le16(struct leat_reader *r)
+{
+    return leat_reader_le16(r);
+}
+static uint64_t take_le32(struct leat_reader *r)
+{
+    return leat_reader_le32(r);
+}
+static uint64_t take_le64(struct leat_reader *r)
+{
+    return leat_reader_le64(r);
+}
+static uint64_t take_varint(struct leat_reader *r)
+{
+    return leat_reader_varint(r);
+}
+static uint64_t take_zigzag(struct leat_reader *r)
+{
+    return (uint64_t)leat_reader_zigzag(r);
+}
+static uint64_t take_text(struct leat_reader *r)
+{
+    return leat_reader_text(r).len;
+}
+static uint64_t take_counted(struct leat_reader *r)
+{
+    return leat_reader_counted(r).len;
+}
+static uint64_t take_nine(struct leat_reader *r)
+{
+    return leat_reader_bytes(r, 9).len;
+}
 
 static const struct {
     take_fn take;
     size_t needs; /* bytes, when all of them are 0xff */
-} READS[] = {{take_u8, 1},   {take_be16, 2}, {take_be32, 4},    {take_be64, 8},    {take_le16, 2},
-             {take_le32, 4}, {take_le64, 8}, {take_varint, 11}, {take_zigzag, 11}, {take_text, 9},
-             {take_nine, 9}, {take_counted, 11}};
+} READS[] = {{take_u8, 1},      {take_be16, 2}, {take_be32, 4}, {take_be64, 8},
+             {take_le16, 2},    {take_le32, 4}, {take_le64, 8}, {take_varint, 11},
+             {take_zigzag, 11}, {take_text, 9}, {take_nine, 9}, {take_counted, 11}};
 enum { READS_COUNT = sizeof READS / sizeof *READS };
 
 static void reader__short_read_yields_zero_and_is_bad(void **state)
@@ -56,7 +93,8 @@ static void reader__short_read_yields_zero_and_is_bad(void **state)
     (void)state;
     for (size_t i = 0; i < READS_COUNT; i++) {
         for (size_t len = 0; len < READS[i].needs && len < 9; len++) {
-            uint8_t *bytes = malloc(len ? len : 1); /* exact, so that a sanitizer sees one byte more */
+            uint8_t *bytes =
+                malloc(len ? len : 1); /* exact, so that a sanitizer sees one byte more */
             memset(bytes, 0xff, len);
             struct leat_reader r = over(bytes, len);
             assert_int_equal(READS[i].take(&r), 0);
@@ -95,7 +133,8 @@ static void reader__over_nothing_is_done_at_once(void **state)
 static void reader__length_beyond_the_address_space_is_bad(void **state)
 {
     (void)state;
-    static const uint8_t BYTES[] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01, 7, 7};
+    static const uint8_t BYTES[] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+                                    0xff, 0xff, 0xff, 0x01, 7,    7};
     struct leat_reader r = over(BYTES, sizeof BYTES);
     assert_int_equal(leat_reader_counted(&r).len, 0);
     assert_true(r.bad);

@@ -1,7 +1,7 @@
 /*
- * The stored record against an independent model: the text of each event (event_model.h) is kept when it is
- * written and compared when it is read. Long values lie in a table of the test's, behind a lookup that can
- * be told to fail.
+ * The stored record against an independent model: the text of each event (event_model.h) is kept
+ * when it is written and compared when it is read. Long values lie in a table of the test's, behind
+ * a lookup that can be told to fail.
  */
 #include "codec/record.h"
 
@@ -26,7 +26,8 @@ struct record_test {
     struct leat_record_lookup lookup;
 };
 
-static int schema_lookup(void *arg, uint32_t ref, const struct leat_schema **ret_schema, struct leat_err *e)
+static int schema_lookup(void *arg, uint32_t ref, const struct leat_schema **ret_schema,
+                         struct leat_err *e)
 {
     struct record_test *t = arg;
     if (t->lookup_code)
@@ -37,7 +38,8 @@ static int schema_lookup(void *arg, uint32_t ref, const struct leat_schema **ret
     return LEAT_OK;
 }
 
-static int origin_lookup(void *arg, uint32_t ref, const struct leat_origin **ret_origin, struct leat_err *e)
+static int origin_lookup(void *arg, uint32_t ref, const struct leat_origin **ret_origin,
+                         struct leat_err *e)
 {
     struct record_test *t = arg;
     if (ref != 1 || t->lookup_code)
@@ -46,11 +48,13 @@ static int origin_lookup(void *arg, uint32_t ref, const struct leat_origin **ret
     return LEAT_OK;
 }
 
-static int external_lookup(void *arg, const struct leat_external *x, struct leat_slice *ret_bytes, struct leat_err *e)
+static int external_lookup(void *arg, const struct leat_external *x, struct leat_slice *ret_bytes,
+                           struct leat_err *e)
 {
     struct record_test *t = arg;
     if (t->lookup_code || x->set >= t->outside_count)
-        return leat_fail(e, t->lookup_code ? t->lookup_code : LEAT_EDATA, "no part set %" PRIu64, x->set);
+        return leat_fail(e, t->lookup_code ? t->lookup_code : LEAT_EDATA, "no part set %" PRIu64,
+                         x->set);
     *ret_bytes = t->outside[x->set];
     return LEAT_OK;
 }
@@ -63,7 +67,8 @@ static void test_init(struct record_test *t, uint64_t stream)
     leat_arena_init(&t->rows, 16 << 20);
     leat_buf_init(&t->raw, 64 << 20);
     t->inline_max = 100;
-    t->origin = (struct leat_origin){.ref = 1, .connector = LEAT_SLICE_LITERAL("postgresql"),
+    t->origin = (struct leat_origin){.ref = 1,
+                                     .connector = LEAT_SLICE_LITERAL("postgresql"),
                                      .lineage = LEAT_SLICE_LITERAL("7301")};
     for (uint32_t i = 0; i < SCHEMAS; i++) {
         t->schemas[i] = chance_schema(&t->c, &t->arena, i * 7);
@@ -87,7 +92,8 @@ static void model_add(struct record_test *t, char *text)
     t->model[t->model_count++] = text;
 }
 
-/* --- writing ------------------------------------------------------------------------------------- */
+/* --- writing -------------------------------------------------------------------------------------
+ */
 
 static void put_event(struct record_test *t, const struct leat_event *e)
 {
@@ -125,7 +131,8 @@ static void put_block(struct record_test *t, unsigned transactions, size_t text_
         if (!outside)
             assert_true(leat_record_put_transaction(&t->raw, x));
         for (uint64_t k = below(&t->c, 5); k > 0; k--) {
-            const struct leat_schema *s = one_in(&t->c, 4) ? NULL : t->schemas[below(&t->c, SCHEMAS)];
+            const struct leat_schema *s =
+                one_in(&t->c, 4) ? NULL : t->schemas[below(&t->c, SCHEMAS)];
             struct leat_event e = chance_event(&t->c, &t->arena, outside ? NULL : x, s, text_max);
             put_event(t, &e);
         }
@@ -134,11 +141,13 @@ static void put_block(struct record_test *t, unsigned transactions, size_t text_
     }
 }
 
-/* --- reading ------------------------------------------------------------------------------------- */
+/* --- reading -------------------------------------------------------------------------------------
+ */
 
-/* Reads frames until something else than a frame comes, comparing with the model (unless it is NULL); gives what
- * came, and the offset behind the last whole frame. */
-static int read_block(struct record_test *t, struct leat_slice raw, bool compare, size_t *ret_end, size_t *ret_count)
+/* Reads frames until something else than a frame comes, comparing with the model (unless it is
+ * NULL); gives what came, and the offset behind the last whole frame. */
+static int read_block(struct record_test *t, struct leat_slice raw, bool compare, size_t *ret_end,
+                      size_t *ret_count)
 {
     struct leat_record_reader reader;
     leat_record_reader_init(&reader, raw, &t->lookup, &t->rows);
@@ -156,7 +165,8 @@ static int read_block(struct record_test *t, struct leat_slice raw, bool compare
             continue;
         if (compare) { /* telling takes far longer than reading */
             char commit[40];
-            snprintf(commit, sizeof commit, "commit %" PRIu64, frame == LEAT_FRAME_COMMIT ? total : 0);
+            snprintf(commit, sizeof commit, "commit %" PRIu64,
+                     frame == LEAT_FRAME_COMMIT ? total : 0);
             char *text = frame == LEAT_FRAME_EVENT ? told(&e) : strdup(commit);
             assert_true(*ret_count < t->model_count);
             assert_string_equal(text, t->model[*ret_count]);
@@ -223,11 +233,18 @@ static void record__null_absent_and_empty_stay_apart(void **state)
     (void)state;
     struct record_test *t = malloc(sizeof *t);
     test_init(t, 202);
-    struct leat_value row[7] = {{.kind = LEAT_NULL}, {.kind = LEAT_ABSENT}, {.kind = LEAT_STRING},
-                                {.kind = LEAT_BYTES}, {.kind = LEAT_ARRAY, .text = LEAT_SLICE_LITERAL("\0")},
-                                {.kind = LEAT_INT64}, {.kind = LEAT_BOOL}};
-    struct leat_event e = {.op = LEAT_OP_UPDATE, .relation = t->schemas[1], .before_form = LEAT_BEFORE_KEY,
-                           .before = {7, row}, .after = {7, row}};
+    struct leat_value row[7] = {{.kind = LEAT_NULL},
+                                {.kind = LEAT_ABSENT},
+                                {.kind = LEAT_STRING},
+                                {.kind = LEAT_BYTES},
+                                {.kind = LEAT_ARRAY, .text = LEAT_SLICE_LITERAL("\0")},
+                                {.kind = LEAT_INT64},
+                                {.kind = LEAT_BOOL}};
+    struct leat_event e = {.op = LEAT_OP_UPDATE,
+                           .relation = t->schemas[1],
+                           .before_form = LEAT_BEFORE_KEY,
+                           .before = {7, row},
+                           .after = {7, row}};
     put_event(t, &e);
     assert_block(t);
     struct leat_record_reader reader;
@@ -248,23 +265,37 @@ static void record__bytes_are_as_documented(void **state)
 {
     (void)state;
     static const uint8_t BYTES[] = {
-        9, 0, 0, 1, 1, 2, 'x', '1', 0xc8, 0x01, 1, 3, 4,             /* transaction x1 at 100, one attribute: 2 */
-        34, 0, 0, 2, 2, 4 + 1 + 64, 3, 3, 1, 3, 1,                    /* update, ordinal 3, schema 3, attribute -1 */
-        7, 3, 2, 0, 0, 0, 0, 0, 0,                                    /* before: int 1, absent x 6 */
-        7, 3, 2, 1, 0, 0, 0, 0, 0,                                    /* after: int 1, NULL, absent x 5 */
-        1, 't', 9, 2, 'b', 'o', 2, '{', '}',                          /* topic, body, metadata */
-        2, 0, 0, 3, 0xac, 2,                                          /* commit, 300 */
+        9,  0,   0, 1, 1,    2,          'x', '1', 0xc8, 0x01, 1, 3,
+        4, /* transaction x1 at 100, one attribute: 2 */
+        34, 0,   0, 2, 2,    4 + 1 + 64, 3,   3,   1,    3,    1, /* update, ordinal 3, schema 3,
+                                                                     attribute -1 */
+        7,  3,   2, 0, 0,    0,          0,   0,   0,             /* before: int 1, absent x 6 */
+        7,  3,   2, 1, 0,    0,          0,   0,   0,   /* after: int 1, NULL, absent x 5 */
+        1,  't', 9, 2, 'b',  'o',        2,   '{', '}', /* topic, body, metadata */
+        2,  0,   0, 3, 0xac, 2,                         /* commit, 300 */
     };
     struct record_test *t = malloc(sizeof *t);
     test_init(t, 203);
-    struct leat_transaction x = {.id = LEAT_SLICE_LITERAL("x1"), .commit_time_us = 100, .origin = &t->origin,
-                                 .attr_count = 1, .attrs = {{.kind = LEAT_INT64, .integer = 2}}};
+    struct leat_transaction x = {.id = LEAT_SLICE_LITERAL("x1"),
+                                 .commit_time_us = 100,
+                                 .origin = &t->origin,
+                                 .attr_count = 1,
+                                 .attrs = {{.kind = LEAT_INT64, .integer = 2}}};
     struct leat_value before[7] = {{.kind = LEAT_INT64, .integer = 1}};
     struct leat_value after[7] = {{.kind = LEAT_INT64, .integer = 1}, {.kind = LEAT_NULL}};
-    struct leat_event e = {.op = LEAT_OP_UPDATE, .ordinal = 3, .transaction = &x, .relation = t->schemas[1],
-                           .event_time_us = 100, .valid_time_us = 100, .before_form = LEAT_BEFORE_KEY,
-                           .before = {7, before}, .after = {7, after}, .topic = LEAT_SLICE_LITERAL("t"),
-                           .body = LEAT_SLICE_LITERAL("bo"), .metadata = LEAT_SLICE_LITERAL("{}"), .attr_count = 1,
+    struct leat_event e = {.op = LEAT_OP_UPDATE,
+                           .ordinal = 3,
+                           .transaction = &x,
+                           .relation = t->schemas[1],
+                           .event_time_us = 100,
+                           .valid_time_us = 100,
+                           .before_form = LEAT_BEFORE_KEY,
+                           .before = {7, before},
+                           .after = {7, after},
+                           .topic = LEAT_SLICE_LITERAL("t"),
+                           .body = LEAT_SLICE_LITERAL("bo"),
+                           .metadata = LEAT_SLICE_LITERAL("{}"),
+                           .attr_count = 1,
                            .attrs = {{.kind = LEAT_INT64, .integer = -1}}};
     assert_true(leat_record_put_transaction(&t->raw, &x));
     put_event(t, &e);
@@ -276,7 +307,8 @@ static void record__bytes_are_as_documented(void **state)
     free(t);
 }
 
-/* --- laws of the decoder --------------------------------------------------------------------------- */
+/* --- laws of the decoder
+ * --------------------------------------------------------------------------- */
 
 static void record__a_prefix_ends_at_a_frame_or_is_an_error(void **state)
 {
@@ -313,7 +345,8 @@ static void record__a_frame_is_consumed_exactly(void **state)
             t->raw.data[0] = (uint8_t)shorter;
             t->raw.data[1] = (uint8_t)(shorter >> 8);
             t->raw.data[2] = (uint8_t)(shorter >> 16);
-            gives(LEAT_EDATA, read_block(t, leat_slice_of(t->raw.data, 4 + shorter), false, &end, &count));
+            gives(LEAT_EDATA,
+                  read_block(t, leat_slice_of(t->raw.data, 4 + shorter), false, &end, &count));
         }
         leat_buf_append(&t->raw, LEAT_SLICE_LITERAL("\0"));
         t->raw.data[0] = (uint8_t)(len + 1);
@@ -353,29 +386,30 @@ static void record__forged_frames_are_refused(void **state)
         const char *bytes;
         size_t len;
     } CASES[] = {
-        {"\0\0\0\0", 4},                                        /* frame 0 */
-        {"\0\0\0\4", 4},                                        /* frame 4 */
-        {"\1\0\0\xff\0", 5},                                    /* frame 255 */
-        {"\xff\xff\xff\2\1", 5},                                /* 16 MiB that are not there */
-        {"\7\0\0\2\0\x80\0\0\0\0\0", 11},                       /* op 0 */
-        {"\7\0\0\2\x0a\x80\0\0\0\0\0", 11},                     /* op 10 */
-        {"\x0b\0\0\2\1\x80\x80\x80\x80\x80\x10\0\0\0\0", 15},   /* ordinal 2^32 */
-        {"\x0b\0\0\2\1\x80\0\x80\x80\x80\x80\x10\0\0\0", 15},   /* schema 2^32 */
-        {"\7\0\0\2\1\x80\0\x63\0\0\0", 11},                     /* schema 99, which nobody knows */
-        {"\7\0\0\2\1\x80\0\0\x09\0\0", 11},                     /* nine attributes */
-        {"\x09\0\0\2\1\x84\0\0\0\0\0\1\1", 13},                 /* a row without a relation */
-        {"\x09\0\0\2\1\x84\0\3\0\0\0\1\1", 13},                 /* one column where the relation has seven */
-        {"\x0a\0\0\2\1\x84\0\3\0\0\0\x80\x80\x01", 14},         /* 16,384 columns */
-        {"\x0b\0\0\2\6\xc0\0\0\0\0\0\0\x08\0\0", 15},           /* a body that is a string, not bytes */
-        {"\5\0\0\1\7\1x\0\0", 9},                               /* origin 7, which nobody knows */
-        {"\1\0\0\3\x80", 5},                                    /* a commit with half a total */
-        {"\2\0\0\3\1\1", 6},                                    /* a commit with something behind */
+        {"\0\0\0\0", 4},                                      /* frame 0 */
+        {"\0\0\0\4", 4},                                      /* frame 4 */
+        {"\1\0\0\xff\0", 5},                                  /* frame 255 */
+        {"\xff\xff\xff\2\1", 5},                              /* 16 MiB that are not there */
+        {"\7\0\0\2\0\x80\0\0\0\0\0", 11},                     /* op 0 */
+        {"\7\0\0\2\x0a\x80\0\0\0\0\0", 11},                   /* op 10 */
+        {"\x0b\0\0\2\1\x80\x80\x80\x80\x80\x10\0\0\0\0", 15}, /* ordinal 2^32 */
+        {"\x0b\0\0\2\1\x80\0\x80\x80\x80\x80\x10\0\0\0", 15}, /* schema 2^32 */
+        {"\7\0\0\2\1\x80\0\x63\0\0\0", 11},                   /* schema 99, which nobody knows */
+        {"\7\0\0\2\1\x80\0\0\x09\0\0", 11},                   /* nine attributes */
+        {"\x09\0\0\2\1\x84\0\0\0\0\0\1\1", 13},               /* a row without a relation */
+        {"\x09\0\0\2\1\x84\0\3\0\0\0\1\1", 13}, /* one column where the relation has seven */
+        {"\x0a\0\0\2\1\x84\0\3\0\0\0\x80\x80\x01", 14}, /* 16,384 columns */
+        {"\x0b\0\0\2\6\xc0\0\0\0\0\0\0\x08\0\0", 15},   /* a body that is a string, not bytes */
+        {"\5\0\0\1\7\1x\0\0", 9},                       /* origin 7, which nobody knows */
+        {"\1\0\0\3\x80", 5},                            /* a commit with half a total */
+        {"\2\0\0\3\1\1", 6},                            /* a commit with something behind */
     };
     struct record_test *t = malloc(sizeof *t);
     test_init(t, 206);
     for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
         size_t end, count;
-        int status = read_block(t, leat_slice_of(CASES[i].bytes, CASES[i].len), false, &end, &count);
+        int status =
+            read_block(t, leat_slice_of(CASES[i].bytes, CASES[i].len), false, &end, &count);
         if (status != LEAT_EDATA || count)
             fail_msg("case %zu gave %s after %zu frames", i, leat_code_name(status), count);
     }
@@ -389,21 +423,25 @@ static void record__a_transaction_id_past_its_maximum_is_refused(void **state)
     struct record_test *t = malloc(sizeof *t);
     for (size_t over = 0; over < 2; over++) {
         test_init(t, 207);
-        struct leat_transaction x = {.id = chance_bytes(&t->c, &t->arena, LEAT_TRANSACTION_ID_MAX + over)};
+        struct leat_transaction x = {
+            .id = chance_bytes(&t->c, &t->arena, LEAT_TRANSACTION_ID_MAX + over)};
         assert_true(leat_record_put_transaction(&t->raw, &x));
         size_t end, count;
-        gives(over ? LEAT_EDATA : LEAT_EOF, read_block(t, leat_buf_slice(&t->raw), false, &end, &count));
+        gives(over ? LEAT_EDATA : LEAT_EOF,
+              read_block(t, leat_buf_slice(&t->raw), false, &end, &count));
         test_release(t);
     }
     free(t);
 }
 
-/* --- values outside ---------------------------------------------------------------------------------- */
+/* --- values outside
+ * ---------------------------------------------------------------------------------- */
 
 /* An update with long values in both rows and a long body. */
 static struct leat_event long_event(struct record_test *t)
 {
-    struct leat_event e = {.op = LEAT_OP_UPDATE, .relation = t->schemas[1], .before_form = LEAT_BEFORE_FULL};
+    struct leat_event e = {
+        .op = LEAT_OP_UPDATE, .relation = t->schemas[1], .before_form = LEAT_BEFORE_FULL};
     struct leat_value *before = leat_arena_zeroed(&t->arena, 7, sizeof *before);
     struct leat_value *after = leat_arena_zeroed(&t->arena, 7, sizeof *after);
     for (uint32_t i = 0; i < 7; i++) {
@@ -491,7 +529,8 @@ static void record__what_a_lookup_answers_passes_through(void **state)
     free(t);
 }
 
-/* --- room ---------------------------------------------------------------------------------------------- */
+/* --- room
+ * ---------------------------------------------------------------------------------------------- */
 
 static void record__without_room_nothing_changes(void **state)
 {

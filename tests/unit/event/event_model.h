@@ -1,9 +1,9 @@
 /*
  * Random events, and their content as one text.
  *
- * A test keeps the text of what it put in and compares it with the text of what came out: the comparison
- * shares no code with the product, and a difference can be read. Everything random hangs on one seed, which
- * LEAT_TEST_SEED sets and a failing test prints.
+ * A test keeps the text of what it put in and compares it with the text of what came out: the
+ * comparison shares no code with the product, and a difference can be read. Everything random hangs
+ * on one seed, which LEAT_TEST_SEED sets and a failing test prints.
  */
 #ifndef UNIT_EVENT_MODEL_H
 #define UNIT_EVENT_MODEL_H
@@ -14,7 +14,8 @@
 
 #include <inttypes.h>
 
-/* --- chance ------------------------------------------------------------------------------------ */
+/* --- chance ------------------------------------------------------------------------------------
+ */
 
 struct chance {
     uint64_t state;
@@ -59,11 +60,13 @@ static UNUSED struct leat_slice chance_bytes(struct chance *c, struct leat_arena
     return leat_slice_of(at, len);
 }
 
-/* --- values ------------------------------------------------------------------------------------ */
+/* --- values ------------------------------------------------------------------------------------
+ */
 
 static UNUSED int64_t chance_integer(struct chance *c)
 {
-    static const int64_t EDGES[] = {0, 1, -1, INT32_MAX, INT32_MIN, INT64_MAX, INT64_MIN, INT64_MAX - 1, 63, -64};
+    static const int64_t EDGES[] = {
+        0, 1, -1, INT32_MAX, INT32_MIN, INT64_MAX, INT64_MIN, INT64_MAX - 1, 63, -64};
     return one_in(c, 3) ? EDGES[below(c, 10)] : (int64_t)(chance_u64(c) >> below(c, 64));
 }
 
@@ -81,8 +84,8 @@ static UNUSED double chance_real(struct chance *c, bool single)
 }
 
 /* A value of the kind; texts of up to `text_max` bytes. */
-static UNUSED struct leat_value chance_value(struct chance *c, struct leat_arena *arena, enum leat_kind kind,
-                                             size_t text_max)
+static UNUSED struct leat_value chance_value(struct chance *c, struct leat_arena *arena,
+                                             enum leat_kind kind, size_t text_max)
 {
     struct leat_value v = {.kind = (uint8_t)kind, .span = {0, 0, 0}};
     if (leat_kind_is_text(kind))
@@ -92,7 +95,8 @@ static UNUSED struct leat_value chance_value(struct chance *c, struct leat_arena
     else if (kind == LEAT_BOOL)
         v.integer = (int64_t)below(c, 2);
     else if (kind == LEAT_INTERVAL || kind == LEAT_TIMETZ)
-        v.span = (struct leat_span){chance_integer(c), (int32_t)chance_integer(c), (int32_t)chance_integer(c)};
+        v.span = (struct leat_span){chance_integer(c), (int32_t)chance_integer(c),
+                                    (int32_t)chance_integer(c)};
     else if (kind != LEAT_NULL && kind != LEAT_ABSENT)
         v.integer = chance_integer(c);
     return v;
@@ -103,9 +107,11 @@ static UNUSED enum leat_kind chance_kind(struct chance *c)
     return (enum leat_kind)(LEAT_BOOL + below(c, LEAT_KIND_COUNT - LEAT_BOOL));
 }
 
-/* --- schemas and events ------------------------------------------------------------------------- */
+/* --- schemas and events -------------------------------------------------------------------------
+ */
 
-static UNUSED struct leat_schema *chance_schema(struct chance *c, struct leat_arena *arena, uint32_t columns)
+static UNUSED struct leat_schema *chance_schema(struct chance *c, struct leat_arena *arena,
+                                                uint32_t columns)
 {
     struct leat_schema *s = leat_arena_zeroed(arena, 1, sizeof *s);
     s->relation = chance_u64(c) >> below(c, 64);
@@ -136,12 +142,17 @@ static UNUSED struct leat_row chance_row(struct chance *c, struct leat_arena *ar
     struct leat_value *values = leat_arena_zeroed(arena, s->column_count + 1, sizeof *values);
     for (uint32_t i = 0; i < s->column_count; i++) {
         enum leat_kind kind = (enum leat_kind)s->columns[i].kind;
-        values[i] = chance_value(c, arena, one_in(c, 6) ? LEAT_NULL : one_in(c, 6) ? LEAT_ABSENT : kind, text_max);
+        values[i] = chance_value(c, arena,
+                                 one_in(c, 6)   ? LEAT_NULL
+                                 : one_in(c, 6) ? LEAT_ABSENT
+                                                : kind,
+                                 text_max);
     }
     return (struct leat_row){s->column_count, values};
 }
 
-static UNUSED uint32_t chance_attrs(struct chance *c, struct leat_arena *arena, struct leat_value *attrs)
+static UNUSED uint32_t chance_attrs(struct chance *c, struct leat_arena *arena,
+                                    struct leat_value *attrs)
 {
     uint32_t count = (uint32_t)below(c, LEAT_ATTRS_MAX + 1);
     for (uint32_t i = 0; i < count; i++)
@@ -152,16 +163,18 @@ static UNUSED uint32_t chance_attrs(struct chance *c, struct leat_arena *arena, 
 static UNUSED struct leat_transaction chance_transaction(struct chance *c, struct leat_arena *arena,
                                                          const struct leat_origin *origin)
 {
-    struct leat_transaction t = {.id = chance_bytes(c, arena, 1 + below(c, LEAT_TRANSACTION_ID_MAX)),
-                                 .commit_time_us = chance_integer(c), .origin = origin};
+    struct leat_transaction t = {.id =
+                                     chance_bytes(c, arena, 1 + below(c, LEAT_TRANSACTION_ID_MAX)),
+                                 .commit_time_us = chance_integer(c),
+                                 .origin = origin};
     t.attr_count = chance_attrs(c, arena, t.attrs);
     return t;
 }
 
 /* A change of a relation, or without one a message, post or gap. */
 static UNUSED struct leat_event chance_event(struct chance *c, struct leat_arena *arena,
-                                             const struct leat_transaction *t, const struct leat_schema *s,
-                                             size_t text_max)
+                                             const struct leat_transaction *t,
+                                             const struct leat_schema *s, size_t text_max)
 {
     struct leat_event e = {.transaction = t, .relation = s, .ordinal = (uint32_t)chance_integer(c)};
     e.event_time_us = t && !one_in(c, 4) ? t->commit_time_us : chance_integer(c);
@@ -189,7 +202,8 @@ static UNUSED struct leat_event chance_event(struct chance *c, struct leat_arena
     return e;
 }
 
-/* --- the content as text ------------------------------------------------------------------------ */
+/* --- the content as text ------------------------------------------------------------------------
+ */
 
 /* Short texts byte by byte, long ones as length and a sum of another kind than the store's hash. */
 static UNUSED void tell_bytes(struct leat_buf *out, struct leat_slice s)
@@ -228,7 +242,8 @@ static UNUSED void tell_value(struct leat_buf *out, const struct leat_value *v)
     }
 }
 
-static UNUSED void tell_values(struct leat_buf *out, const char *name, const struct leat_value *values, uint32_t count)
+static UNUSED void tell_values(struct leat_buf *out, const char *name,
+                               const struct leat_value *values, uint32_t count)
 {
     leat_buf_format(out, "\n%s %u:", name, count);
     for (uint32_t i = 0; i < count; i++)
@@ -246,8 +261,8 @@ static UNUSED void tell_schema(struct leat_buf *out, const struct leat_schema *s
         leat_buf_append_text(out, "\n  ");
         tell_bytes(out, col->name);
         tell_bytes(out, col->type);
-        leat_buf_format(out, " %u %u %u %u %d %d", col->kind, col->element, col->nullable, col->key_ordinal,
-                        col->precision, col->scale);
+        leat_buf_format(out, " %u %u %u %u %d %d", col->kind, col->element, col->nullable,
+                        col->key_ordinal, col->precision, col->scale);
     }
 }
 
@@ -280,9 +295,9 @@ static UNUSED void tell_transaction(struct leat_buf *out, const struct leat_tran
 
 static UNUSED void tell_event(struct leat_buf *out, const struct leat_event *e)
 {
-    leat_buf_format(out, "op %u before %u flags %d%d%d ordinal %u times %" PRId64 " %" PRId64 "\n", e->op,
-                    e->before_form, e->truncate_cascade, e->truncate_restart, e->transactional, e->ordinal,
-                    e->event_time_us, e->valid_time_us);
+    leat_buf_format(out, "op %u before %u flags %d%d%d ordinal %u times %" PRId64 " %" PRId64 "\n",
+                    e->op, e->before_form, e->truncate_cascade, e->truncate_restart,
+                    e->transactional, e->ordinal, e->event_time_us, e->valid_time_us);
     tell_transaction(out, e->transaction);
     leat_buf_append_text(out, "\n");
     if (e->relation)

@@ -1,4 +1,5 @@
-/* The id of an event (I5): the same change always gets the same id, and no two changes share one. */
+/* The id of an event (I5): the same change always gets the same id, and no two changes share one.
+ */
 #include "unit/event/event_model.h"
 
 struct named {
@@ -14,8 +15,10 @@ static const char *id_of(const struct named *n)
     static unsigned next;
     char *text = texts[next++ % 4];
     struct leat_origin origin = {.lineage = leat_slice_text(n->lineage)};
-    struct leat_transaction t = {.id = leat_slice_text(n->transaction), .origin = n->lineage ? &origin : NULL};
-    struct leat_event e = {.op = n->op, .ordinal = n->ordinal, .transaction = n->transaction ? &t : NULL};
+    struct leat_transaction t = {.id = leat_slice_text(n->transaction),
+                                 .origin = n->lineage ? &origin : NULL};
+    struct leat_event e = {
+        .op = n->op, .ordinal = n->ordinal, .transaction = n->transaction ? &t : NULL};
     struct leat_buf buf;
     leat_buf_init(&buf, 500);
     leat_event_id(&buf, leat_slice_text(n->instance), &e);
@@ -58,20 +61,22 @@ static int by_text(const void *a, const void *b)
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* Instances and lineages have no slash (the configuration and the servers see to that); transactions may. */
+/* Instances and lineages have no slash (the configuration and the servers see to that);
+ * transactions may. */
 static void event_id__is_injective(void **state)
 {
     (void)state;
     static const char *const INSTANCES[] = {"a", "a1", "b"};
     static const char *const LINEAGES[] = {"1", "11", "2"};
-    static const char *const TRANSACTIONS[] = {"1", "1/1", "1/1/1", "11", "m1", "1/m1", "s1", "1/s", "/", ""};
+    static const char *const TRANSACTIONS[] = {"1",    "1/1", "1/1/1", "11", "m1",
+                                               "1/m1", "s1",  "1/s",   "/",  ""};
     static const uint8_t OPS[] = {LEAT_OP_CREATE, LEAT_OP_MESSAGE, LEAT_OP_SCHEMA};
     static const uint32_t ORDINALS[] = {0, 1, 11, 111, UINT32_MAX};
     static char *ids[3 * 3 * 10 * 3 * 5];
     size_t count = 0;
     for (size_t i = 0; i < 3 * 3 * 10 * 3 * 5; i++) {
-        struct named n = {INSTANCES[i % 3], LINEAGES[i / 3 % 3], TRANSACTIONS[i / 9 % 10], OPS[i / 90 % 3],
-                          ORDINALS[i / 270 % 5]};
+        struct named n = {INSTANCES[i % 3], LINEAGES[i / 3 % 3], TRANSACTIONS[i / 9 % 10],
+                          OPS[i / 90 % 3], ORDINALS[i / 270 % 5]};
         ids[count++] = strdup(id_of(&n));
     }
     qsort(ids, count, sizeof *ids, by_text);
@@ -100,7 +105,7 @@ static void op__every_one_has_a_name(void **state)
     for (int op = 0; op < LEAT_OP_COUNT; op++)
         assert_string_equal(leat_op_name((enum leat_op)op), NAMES[op]);
     assert_int_equal(LEAT_OP_COUNT, sizeof NAMES / sizeof *NAMES);
-    assert_string_equal(leat_op_name((enum leat_op)-1), "?");
+    assert_string_equal(leat_op_name((enum leat_op) - 1), "?");
     assert_string_equal(leat_op_name((enum leat_op)LEAT_OP_COUNT), "?");
 }
 

@@ -69,7 +69,8 @@ static void schema__prefixes_and_extensions_are_errors(void **state)
     struct leat_schema *s = chance_schema(&room.c, &room.arena, 5), back = {.ref = 77};
     leat_schema_write(&room.stored, s);
     for (size_t cut = 0; cut < room.stored.len; cut++)
-        gives(LEAT_EDATA, leat_schema_read(leat_slice_of(room.stored.data, cut), &room.arena, &back, &err));
+        gives(LEAT_EDATA,
+              leat_schema_read(leat_slice_of(room.stored.data, cut), &room.arena, &back, &err));
     leat_buf_append(&room.stored, LEAT_SLICE_LITERAL("\0"));
     gives(LEAT_EDATA, leat_schema_read(leat_buf_slice(&room.stored), &room.arena, &back, &err));
     assert_int_equal(back.ref, 77);
@@ -89,7 +90,8 @@ static void schema__flipped_bits_never_crash(void **state)
         int status = leat_schema_read(leat_buf_slice(&room.stored), &scratch, &back, &err);
         assert_true(status == LEAT_OK || status == LEAT_EDATA);
         for (uint32_t i = 0; status == LEAT_OK && i < back.column_count; i++)
-            assert_true(back.columns[i].kind < LEAT_KIND_COUNT && back.columns[i].nullable <= LEAT_NULLABLE_NO);
+            assert_true(back.columns[i].kind < LEAT_KIND_COUNT &&
+                        back.columns[i].nullable <= LEAT_NULLABLE_NO);
         room.stored.data[bit / 8] ^= (uint8_t)(1 << bit % 8);
         leat_arena_reset(&scratch);
     }
@@ -124,12 +126,15 @@ static void schema__no_memory_for_its_columns_is_a_limit(void **state)
 
 static struct leat_origin origin_of(struct chance *c, struct leat_arena *arena, uint32_t attrs)
 {
-    struct leat_origin o = {.connector = LEAT_SLICE_LITERAL("postgresql"), .lineage = chance_bytes(c, arena, 19),
-                            .database = LEAT_SLICE_LITERAL("shop"), .server = chance_bytes(c, arena, below(c, 80)),
+    struct leat_origin o = {.connector = LEAT_SLICE_LITERAL("postgresql"),
+                            .lineage = chance_bytes(c, arena, 19),
+                            .database = LEAT_SLICE_LITERAL("shop"),
+                            .server = chance_bytes(c, arena, below(c, 80)),
                             .attr_count = attrs};
     for (uint32_t i = 0; i < attrs; i++)
-        o.attrs[i] = (struct leat_attr){chance_bytes(c, arena, below(c, 12)), (uint8_t)below(c, LEAT_ATTR_TABLE + 1),
-                                        (uint8_t)below(c, 4)};
+        o.attrs[i] =
+            (struct leat_attr){chance_bytes(c, arena, below(c, 12)),
+                               (uint8_t)below(c, LEAT_ATTR_TABLE + 1), (uint8_t)below(c, 4)};
     return o;
 }
 

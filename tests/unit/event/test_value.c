@@ -1,6 +1,6 @@
 /*
- * Values in their stored form: what goes in comes out, every prefix is short, nothing that is forged is
- * believed.
+ * Values in their stored form: what goes in comes out, every prefix is short, nothing that is
+ * forged is believed.
  */
 #include "unit/event/event_model.h"
 
@@ -95,7 +95,9 @@ static void value__bytes_are_as_documented(void **state)
         {{.kind = LEAT_STRING, .text = {(const uint8_t *)"ab", 2}}, "\x08\2ab", 4},
         {{.kind = LEAT_DATE, .integer = 64}, "\x0b\x80\1", 3},
         {{.kind = LEAT_INTERVAL, .span = {.us = 1, .days = -1, .months = 2}}, "\x0f\2\1\4", 4},
-        {{.kind = LEAT_TIMETZ, .span = {.us = 0, .days = 7200, .months = 0}}, "\x14\0\xc0\x70\0", 5},
+        {{.kind = LEAT_TIMETZ, .span = {.us = 0, .days = 7200, .months = 0}},
+         "\x14\0\xc0\x70\0",
+         5},
     };
     for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
         struct leat_buf stored;
@@ -114,14 +116,15 @@ static void value__forged_bytes_are_bad(void **state)
         const char *bytes;
         size_t len;
     } CASES[] = {
-        {"\x15", 1},                                          /* a kind that is none */
-        {"\xff", 1},                                          /* likewise */
-        {"\2\2", 2},                                          /* a bool of two */
-        {"\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\1x", 12},  /* a text as long as the address space */
-        {"\x08\x03xx", 4},                                    /* longer than there is */
-        {"\x0f\0\xfe\xff\xff\xff\xff\1\0", 9},                /* days beyond 32 bits */
-        {"\x0f\0\0\xff\xff\xff\xff\x7f", 8},                  /* months beyond 32 bits */
-        {"\3\xff\xff\xff\xff\xff\xff\xff\xff\xff\x7f", 11},   /* 70 bits */
+        {"\x15", 1}, /* a kind that is none */
+        {"\xff", 1}, /* likewise */
+        {"\2\2", 2}, /* a bool of two */
+        {"\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\1x",
+         12},                                  /* a text as long as the address space */
+        {"\x08\x03xx", 4},                     /* longer than there is */
+        {"\x0f\0\xfe\xff\xff\xff\xff\1\0", 9}, /* days beyond 32 bits */
+        {"\x0f\0\0\xff\xff\xff\xff\x7f", 8},   /* months beyond 32 bits */
+        {"\3\xff\xff\xff\xff\xff\xff\xff\xff\xff\x7f", 11}, /* 70 bits */
     };
     for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
         struct leat_reader r = leat_reader_of(leat_slice_of(CASES[i].bytes, CASES[i].len));
@@ -135,12 +138,17 @@ static void value__forged_bytes_are_bad(void **state)
 static void value__equality_is_of_kind_and_content(void **state)
 {
     (void)state;
-    struct leat_value one = {.kind = LEAT_INT64, .integer = 1}, date = {.kind = LEAT_DATE, .integer = 1};
-    struct leat_value zero = {.kind = LEAT_FLOAT64, .real = 0.0}, minus = {.kind = LEAT_FLOAT64, .real = -0.0};
-    struct leat_value nan = {.kind = LEAT_FLOAT64, .real = 0.0 / 0.0}, nan2 = {.kind = LEAT_FLOAT64, .real = -(0.0 / 0.0)};
-    struct leat_value null = {.kind = LEAT_NULL, .integer = 1}, null2 = {.kind = LEAT_NULL, .integer = 2};
+    struct leat_value one = {.kind = LEAT_INT64, .integer = 1},
+                      date = {.kind = LEAT_DATE, .integer = 1};
+    struct leat_value zero = {.kind = LEAT_FLOAT64, .real = 0.0},
+                      minus = {.kind = LEAT_FLOAT64, .real = -0.0};
+    struct leat_value nan = {.kind = LEAT_FLOAT64, .real = 0.0 / 0.0},
+                      nan2 = {.kind = LEAT_FLOAT64, .real = -(0.0 / 0.0)};
+    struct leat_value null = {.kind = LEAT_NULL, .integer = 1},
+                      null2 = {.kind = LEAT_NULL, .integer = 2};
     struct leat_value absent = {.kind = LEAT_ABSENT, .integer = 1};
-    struct leat_value span = {.kind = LEAT_INTERVAL, .span = {1, 2, 3}}, other = {.kind = LEAT_INTERVAL, .span = {1, 2, 4}};
+    struct leat_value span = {.kind = LEAT_INTERVAL, .span = {1, 2, 3}},
+                      other = {.kind = LEAT_INTERVAL, .span = {1, 2, 4}};
     assert_false(leat_value_equal(&one, &date));
     assert_false(leat_value_equal(&zero, &minus));
     assert_true(leat_value_equal(&nan, &nan2));
@@ -154,14 +162,16 @@ static void value__every_kind_has_a_name_of_its_own(void **state)
     (void)state;
     for (int a = 0; a < LEAT_KIND_COUNT; a++)
         for (int b = 0; b < a; b++)
-            assert_string_not_equal(leat_kind_name((enum leat_kind)a), leat_kind_name((enum leat_kind)b));
+            assert_string_not_equal(leat_kind_name((enum leat_kind)a),
+                                    leat_kind_name((enum leat_kind)b));
     assert_string_equal(leat_kind_name(LEAT_TIMESTAMPTZ), "timestamptz");
     assert_string_equal(leat_kind_name(LEAT_KIND_COUNT), "?");
-    assert_string_equal(leat_kind_name((enum leat_kind)-1), "?");
+    assert_string_equal(leat_kind_name((enum leat_kind) - 1), "?");
     assert_false(leat_kind_is_text((enum leat_kind)200));
 }
 
-/* --- arrays ------------------------------------------------------------------------------------- */
+/* --- arrays -------------------------------------------------------------------------------------
+ */
 
 static void array__random_shapes_come_back(void **state)
 {
@@ -213,14 +223,14 @@ static void array__forged_heads_are_refused(void **state)
         size_t len;
     } CASES[] = {
         {"", 0},
-        {"\7", 1},                                                     /* seven dimensions */
-        {"\1", 1},                                                     /* no length */
-        {"\1\5", 2},                                                   /* no lower bound */
-        {"\1\xff\xff\xff\xff\x0f\2", 7},                               /* 2^32 - 1 elements in no bytes */
-        {"\1\xff\xff\xff\xff\xff\xff\xff\xff\xff\1\2", 12},            /* 2^64 - 1 */
-        {"\2\x80\x80\x80\x80\x08\2\x80\x80\x80\x80\x08\2", 13},        /* 2^31 x 2^31 */
-        {"\2\xff\xff\xff\xff\x0f\2\0\2", 9},                           /* a huge dimension, hidden by an empty one */
-        {"\1\1\xff\xff\xff\xff\xff\xff\xff\xff\xff\1\3\2", 14},        /* a lower bound beyond 32 bits */
+        {"\7", 1},                                              /* seven dimensions */
+        {"\1", 1},                                              /* no length */
+        {"\1\5", 2},                                            /* no lower bound */
+        {"\1\xff\xff\xff\xff\x0f\2", 7},                        /* 2^32 - 1 elements in no bytes */
+        {"\1\xff\xff\xff\xff\xff\xff\xff\xff\xff\1\2", 12},     /* 2^64 - 1 */
+        {"\2\x80\x80\x80\x80\x08\2\x80\x80\x80\x80\x08\2", 13}, /* 2^31 x 2^31 */
+        {"\2\xff\xff\xff\xff\x0f\2\0\2", 9}, /* a huge dimension, hidden by an empty one */
+        {"\1\1\xff\xff\xff\xff\xff\xff\xff\xff\xff\1\3\2", 14}, /* a lower bound beyond 32 bits */
     };
     for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
         struct leat_array a;

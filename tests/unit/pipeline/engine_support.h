@@ -1,8 +1,10 @@
 /*
- * An engine in a scratch directory: store, committer, and what a reader finds in them. The disk can be told to be
- * full or to fail: the program's own statvfs and fdatasync come before the C library's, also for LMDB.
+ * An engine in a scratch directory: store, committer, and what a reader finds in them. The disk can
+ * be told to be full or to fail: the program's own statvfs and fdatasync come before the C
+ * library's, also for LMDB.
  *
- * Threads of the engine run beside the test; nothing sleeps, everything waits for a condition with a deadline.
+ * Threads of the engine run beside the test; nothing sleeps, everything waits for a condition with
+ * a deadline.
  */
 #ifndef UNIT_ENGINE_SUPPORT_H
 #define UNIT_ENGINE_SUPPORT_H
@@ -22,7 +24,8 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-/* --- faults ------------------------------------------------------------------------------------------ */
+/* --- faults
+ * ------------------------------------------------------------------------------------------ */
 
 static _Atomic int64_t fault_free_bytes = -1; /* what statvfs says; -1: the truth */
 static _Atomic int fault_sync_errno;          /* what fdatasync fails with; 0: it does not */
@@ -54,22 +57,24 @@ int fdatasync(int fd)
     return real(fd);
 }
 
-/* --- waiting ------------------------------------------------------------------------------------------ */
+/* --- waiting
+ * ------------------------------------------------------------------------------------------ */
 
 enum { DEADLINE_MS = 30 * 1000 };
 
 /* Until the condition holds; fails the test after DEADLINE_MS. */
-#define wait_for(condition)                                                                                           \
-    do {                                                                                                              \
-        int64_t wait_until_ms = leat_clock_monotonic_ms() + DEADLINE_MS;                                              \
-        while (!(condition)) {                                                                                        \
-            if (leat_clock_monotonic_ms() > wait_until_ms)                                                            \
-                fail_msg("%s:%d: waited in vain for %s", __FILE__, __LINE__, #condition);                             \
-            leat_clock_pause_us(500);                                                                                 \
-        }                                                                                                             \
+#define wait_for(condition)                                                                        \
+    do {                                                                                           \
+        int64_t wait_until_ms = leat_clock_monotonic_ms() + DEADLINE_MS;                           \
+        while (!(condition)) {                                                                     \
+            if (leat_clock_monotonic_ms() > wait_until_ms)                                         \
+                fail_msg("%s:%d: waited in vain for %s", __FILE__, __LINE__, #condition);          \
+            leat_clock_pause_us(500);                                                              \
+        }                                                                                          \
     } while (0)
 
-/* --- the engine --------------------------------------------------------------------------------------- */
+/* --- the engine
+ * --------------------------------------------------------------------------------------- */
 
 struct engine {
     char path[64];
@@ -79,7 +84,8 @@ struct engine {
     int failed_fd;
 };
 
-static UNUSED int engine_remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
+static UNUSED int engine_remove_one(const char *path, const struct stat *st, int type,
+                                    struct FTW *ftw)
 {
     (void)st, (void)type, (void)ftw;
     return remove(path);
@@ -118,7 +124,8 @@ static UNUSED struct engine *engine_new(void)
         snprintf(g->path, sizeof g->path, "/tmp/leat-pipeline-XXXXXX");
         assert_non_null(mkdtemp(g->path));
     }
-    g->options = (struct leat_store_options){.path = g->path, .segment_bytes = 64 << 20, .map_bytes = 256 << 20};
+    g->options = (struct leat_store_options){
+        .path = g->path, .segment_bytes = 64 << 20, .map_bytes = 256 << 20};
     fault_free_bytes = -1;
     fault_sync_errno = 0;
     return g;
@@ -130,7 +137,8 @@ static UNUSED void engine_free(struct engine *g)
     free(g);
 }
 
-/* --- what is stored ------------------------------------------------------------------------------------- */
+/* --- what is stored
+ * ------------------------------------------------------------------------------------- */
 
 struct stored {
     char **lines; /* told events in the order of the stream */
@@ -148,8 +156,10 @@ static UNUSED void stored_free(struct stored *s)
     free(s->instances);
 }
 
-/* Reads from `sequence` to the end; sequences must be dense. `store` NULL reads as another process would. */
-static UNUSED struct stored stored_from(const char *path, struct leat_store *store, uint64_t sequence)
+/* Reads from `sequence` to the end; sequences must be dense. `store` NULL reads as another process
+ * would. */
+static UNUSED struct stored stored_from(const char *path, struct leat_store *store,
+                                        uint64_t sequence)
 {
     struct stored s = {NULL, NULL, 0, 0};
     struct leat_stream *stream;

@@ -1,4 +1,5 @@
-/* Delays grow, stay between their bounds, differ between daemons, and begin small again after a success. */
+/* Delays grow, stay between their bounds, differ between daemons, and begin small again after a
+ * success. */
 #include "pipeline/backoff.h"
 
 #include "unit/outcome.h"

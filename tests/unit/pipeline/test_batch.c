@@ -1,6 +1,6 @@
 /*
- * The batch: what a source adds comes out of its blocks, each of which can be read alone (contract/batch_model.h);
- * long values over any number of takes; what was not taken is forgotten.
+ * The batch: what a source adds comes out of its blocks, each of which can be read alone
+ * (contract/batch_model.h); long values over any number of takes; what was not taken is forgotten.
  */
 #include "contract/batch_model.h"
 
@@ -39,7 +39,8 @@ static struct batch_test *test_new(uint64_t stream)
     leat_arena_init(&t->arena, 512 << 20);
     t->m = model_new(stream % 2 ? LEAT_COMPRESSION_ZSTD : LEAT_COMPRESSION_NONE);
     t->b = t->m->batch;
-    t->origin = (struct leat_origin){.connector = LEAT_SLICE_LITERAL("postgresql"), .lineage = LEAT_SLICE_LITERAL("7")};
+    t->origin = (struct leat_origin){.connector = LEAT_SLICE_LITERAL("postgresql"),
+                                     .lineage = LEAT_SLICE_LITERAL("7")};
     for (uint32_t i = 0; i < SCHEMAS; i++)
         t->schemas[i] = chance_schema(&t->c, &t->arena, 1 + i * 3);
     define_all(t, true);
@@ -79,7 +80,8 @@ static void assert_all_came(struct batch_test *t)
     assert_int_equal(t->m->count, t->expected_count);
 }
 
-/* Adds as a source does: on LEAT_AGAIN the batch is taken and the same event comes again. Gives the takes. */
+/* Adds as a source does: on LEAT_AGAIN the batch is taken and the same event comes again. Gives the
+ * takes. */
 static unsigned add(struct batch_test *t, const struct leat_event *e)
 {
     unsigned takes = 0;
@@ -123,8 +125,9 @@ static void batch__random_transactions_come_out(void **state)
             struct leat_transaction x = begin(t);
             uint64_t events = below(&t->c, 6);
             for (uint64_t k = 0; k < events; k++) {
-                struct leat_event e = chance_event(&t->c, &t->arena, &x, one_in(&t->c, 5) ? NULL : any_schema(t),
-                                                   round % 3 ? 60 : 3000);
+                struct leat_event e =
+                    chance_event(&t->c, &t->arena, &x, one_in(&t->c, 5) ? NULL : any_schema(t),
+                                 round % 3 ? 60 : 3000);
                 add(t, &e);
                 if (one_in(&t->c, 12))
                     model_take(t->m);
@@ -133,7 +136,8 @@ static void batch__random_transactions_come_out(void **state)
             if (one_in(&t->c, 10))
                 model_take(t->m);
         }
-        struct leat_event last = chance_event(&t->c, &t->arena, NULL, NULL, 10); /* outside of any transaction */
+        struct leat_event last =
+            chance_event(&t->c, &t->arena, NULL, NULL, 10); /* outside of any transaction */
         add(t, &last);
         model_take(t->m);
         assert_all_came(t);
@@ -163,7 +167,9 @@ static void batch__the_transactions_slices_need_to_live_for_begin_only(void **st
     (void)state;
     struct batch_test *t = test_new(421);
     char id[] = "1/16E9290", text[] = "attribute";
-    struct leat_transaction x = {.id = leat_slice_text(id), .origin = &t->origin, .attr_count = 1,
+    struct leat_transaction x = {.id = leat_slice_text(id),
+                                 .origin = &t->origin,
+                                 .attr_count = 1,
                                  .attrs = {{.kind = LEAT_STRING, .text = leat_slice_text(text)}}};
     struct leat_event e = chance_event(&t->c, &t->arena, &x, t->schemas[0], 20);
     expect(t, told(&e));
@@ -211,7 +217,8 @@ static void batch__a_commit_after_the_last_take_comes_with_the_next_block(void *
     test_end(t);
 }
 
-/* --- definitions ------------------------------------------------------------------------------------- */
+/* --- definitions
+ * ------------------------------------------------------------------------------------- */
 
 static void batch__an_equal_schema_is_stored_once(void **state)
 {
@@ -308,16 +315,19 @@ static void batch__what_the_store_holds_is_not_stored_again(void **state)
     test_end(t);
 }
 
-/* --- long values --------------------------------------------------------------------------------------- */
+/* --- long values
+ * --------------------------------------------------------------------------------------- */
 
-static struct leat_event long_event(struct batch_test *t, const struct leat_transaction *x, size_t len)
+static struct leat_event long_event(struct batch_test *t, const struct leat_transaction *x,
+                                    size_t len)
 {
     struct leat_schema *s = t->schemas[1];
     struct leat_value *after = leat_arena_zeroed(&t->arena, s->column_count, sizeof *after);
     after[1] = (struct leat_value){.kind = LEAT_BYTES, .text = chance_bytes(&t->c, &t->arena, len)};
-    after[2] = (struct leat_value){.kind = LEAT_STRING, .text = chance_bytes(&t->c, &t->arena, len / 3)};
-    return (struct leat_event){.op = LEAT_OP_CREATE, .transaction = x, .relation = s,
-                               .after = {s->column_count, after}};
+    after[2] =
+        (struct leat_value){.kind = LEAT_STRING, .text = chance_bytes(&t->c, &t->arena, len / 3)};
+    return (struct leat_event){
+        .op = LEAT_OP_CREATE, .transaction = x, .relation = s, .after = {s->column_count, after}};
 }
 
 static void batch__a_value_around_the_inline_maximum_comes_out(void **state)
@@ -386,8 +396,10 @@ static void batch__a_long_body_comes_out(void **state)
 {
     (void)state;
     struct batch_test *t = test_new(444);
-    struct leat_event e = {.op = LEAT_OP_MESSAGE, .topic = LEAT_SLICE_LITERAL("audit"),
-                           .body = chance_bytes(&t->c, &t->arena, 3 << 20), .metadata = LEAT_SLICE_LITERAL("{}")};
+    struct leat_event e = {.op = LEAT_OP_MESSAGE,
+                           .topic = LEAT_SLICE_LITERAL("audit"),
+                           .body = chance_bytes(&t->c, &t->arena, 3 << 20),
+                           .metadata = LEAT_SLICE_LITERAL("{}")};
     add(t, &e);
     model_take(t->m);
     assert_all_came(t);
@@ -401,9 +413,12 @@ static void batch__the_widest_event_fits(void **state)
     struct leat_schema *wide = chance_schema(&t->c, &t->arena, LEAT_COLUMNS_MAX);
     struct leat_value *values = leat_arena_zeroed(&t->arena, LEAT_COLUMNS_MAX, sizeof *values);
     for (uint32_t i = 0; i < LEAT_COLUMNS_MAX; i++)
-        values[i] = (struct leat_value){.kind = LEAT_STRING, .text = chance_bytes(&t->c, &t->arena, i % 50 ? 255 : 300)};
+        values[i] = (struct leat_value){.kind = LEAT_STRING,
+                                        .text = chance_bytes(&t->c, &t->arena, i % 50 ? 255 : 300)};
     define(t, wide, true);
-    struct leat_event e = {.op = LEAT_OP_UPDATE, .relation = wide, .before_form = LEAT_BEFORE_FULL,
+    struct leat_event e = {.op = LEAT_OP_UPDATE,
+                           .relation = wide,
+                           .before_form = LEAT_BEFORE_FULL,
                            .before = {LEAT_COLUMNS_MAX, values}};
     struct leat_event narrow = chance_event(&t->c, &t->arena, NULL, t->schemas[2], 30);
     add(t, &narrow);
@@ -419,7 +434,8 @@ static void batch__the_widest_event_fits(void **state)
     test_end(t);
 }
 
-/* --- bounds -------------------------------------------------------------------------------------------- */
+/* --- bounds
+ * -------------------------------------------------------------------------------------------- */
 
 static void batch__is_full_after_a_megabyte_and_loses_nothing(void **state)
 {
@@ -472,8 +488,13 @@ static void batch__refuses_what_no_reader_would_take(void **state)
     const struct leat_event bad[] = {
         {.op = LEAT_OP_CREATE, .relation = s, .after = {s->column_count - 1, values}},
         {.op = LEAT_OP_CREATE, .relation = s, .after = {s->column_count + 1, values}},
-        {.op = LEAT_OP_DELETE, .relation = s, .before_form = LEAT_BEFORE_KEY, .before = {1, values}},
-        {.op = LEAT_OP_UPDATE, .relation = s, .before = {s->column_count, values}}, /* which form? */
+        {.op = LEAT_OP_DELETE,
+         .relation = s,
+         .before_form = LEAT_BEFORE_KEY,
+         .before = {1, values}},
+        {.op = LEAT_OP_UPDATE,
+         .relation = s,
+         .before = {s->column_count, values}}, /* which form? */
         {.op = LEAT_OP_CREATE, .relation = &unknown, .after = {s->column_count, values}},
         {.op = LEAT_OP_CREATE, .after = {1, values}},
         {.op = 0},
@@ -493,7 +514,8 @@ static void batch__refuses_what_no_reader_would_take(void **state)
     test_end(t);
 }
 
-/* --- tokens ---------------------------------------------------------------------------------------------- */
+/* --- tokens
+ * ---------------------------------------------------------------------------------------------- */
 
 static void batch__the_token_goes_with_what_was_added_before_it(void **state)
 {
@@ -504,7 +526,8 @@ static void batch__the_token_goes_with_what_was_added_before_it(void **state)
     assert_token(t->m, "");
     ok(leat_batch_position(t->b, leat_slice_text(token), &err));
     memset(token, 'x', sizeof token - 1); /* it was copied */
-    assert_true(leat_batch_pending(t->b)); /* a token alone is worth a commit: the source may let go of its log */
+    assert_true(leat_batch_pending(
+        t->b)); /* a token alone is worth a commit: the source may let go of its log */
     model_take(t->m);
     assert_token(t->m, "lsn=1");
     ok(leat_batch_position(t->b, LEAT_SLICE_LITERAL("lsn=1"), &err));
@@ -533,7 +556,8 @@ static void batch__a_token_past_its_maximum_is_a_limit(void **state)
     test_end(t);
 }
 
-/* --- all of it -------------------------------------------------------------------------------------------- */
+/* --- all of it
+ * -------------------------------------------------------------------------------------------- */
 
 /* Connections break at random: what was taken stays, what was not comes again. */
 static void batch__over_random_discards_nothing_is_lost_or_twice(void **state)

@@ -1,6 +1,6 @@
 /*
- * Batches through the committer into a store, and back through a stream: order, durable tokens, group commit, a full
- * and a failing disk.
+ * Batches through the committer into a store, and back through a stream: order, durable tokens,
+ * group commit, a full and a failing disk.
  */
 #include "unit/pipeline/engine_support.h"
 
@@ -51,8 +51,10 @@ static void numbers_submit(struct numbers *n, unsigned count, size_t size)
             uint64_t v = chance_u64(&c);
             memcpy(body + at, &v, 8);
         }
-        struct leat_event e = {.op = LEAT_OP_MESSAGE, .ordinal = n->next,
-                               .body = leat_slice_of(body, size > (size_t)len ? size : (size_t)len)};
+        struct leat_event e = {.op = LEAT_OP_MESSAGE,
+                               .ordinal = n->next,
+                               .body =
+                                   leat_slice_of(body, size > (size_t)len ? size : (size_t)len)};
         ok(leat_batch_add(n->batch, &e, &err));
     }
     char token[40];
@@ -149,7 +151,8 @@ static void committer__keeps_the_order_of_each_source(void **state)
     assert_stored(g, sources, 3);
     const struct leat_committer_stats *stats = leat_committer_stats(g->committer);
     assert_true(stats->events == sources[0].next + sources[1].next + sources[2].next - 3);
-    assert_true(stats->commits > 0 && stats->commits <= 300 && stats->full == 0 && stats->retries == 0);
+    assert_true(stats->commits > 0 && stats->commits <= 300 && stats->full == 0 &&
+                stats->retries == 0);
     for (int i = 0; i < 3; i++)
         numbers_close(&sources[i]);
 }
@@ -226,7 +229,8 @@ static void committer__parts_without_a_token_leave_the_token(void **state)
     leat_arena_init(&arena, 64 << 20);
     numbers_open(&n, g, "a");
     engine_start(g);
-    struct leat_event e = {.op = LEAT_OP_MESSAGE, .ordinal = 1, .body = chance_bytes(&c, &arena, 5 << 20)};
+    struct leat_event e = {
+        .op = LEAT_OP_MESSAGE, .ordinal = 1, .body = chance_bytes(&c, &arena, 5 << 20)};
     char *expected = told(&e);
     gives(LEAT_AGAIN, leat_batch_add(n.batch, &e, &err)); /* no position was given yet */
     ok(leat_batch_take(n.batch, &commit, &err));
@@ -407,17 +411,23 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(committer__keeps_the_order_of_each_source, setup, teardown),
-        cmocka_unit_test_setup_teardown(committer__what_waits_goes_out_with_one_sync, setup, teardown),
-        cmocka_unit_test_setup_teardown(committer__a_port_may_go_as_soon_as_nothing_is_outstanding, setup, teardown),
-        cmocka_unit_test_setup_teardown(committer__bounds_a_ports_queue_in_bytes, setup, teardown),
-        cmocka_unit_test_setup_teardown(committer__parts_without_a_token_leave_the_token, setup, teardown),
-        cmocka_unit_test_setup_teardown(committer__goes_on_by_itself_when_a_full_disk_has_room, setup, teardown),
-        cmocka_unit_test_setup_teardown(committer__stops_while_the_disk_is_full_and_keeps_what_is_durable, setup,
+        cmocka_unit_test_setup_teardown(committer__what_waits_goes_out_with_one_sync, setup,
                                         teardown),
-        cmocka_unit_test_setup_teardown(committer__a_quota_holds_it_and_names_itself, setup, teardown),
+        cmocka_unit_test_setup_teardown(committer__a_port_may_go_as_soon_as_nothing_is_outstanding,
+                                        setup, teardown),
+        cmocka_unit_test_setup_teardown(committer__bounds_a_ports_queue_in_bytes, setup, teardown),
+        cmocka_unit_test_setup_teardown(committer__parts_without_a_token_leave_the_token, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(committer__goes_on_by_itself_when_a_full_disk_has_room,
+                                        setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            committer__stops_while_the_disk_is_full_and_keeps_what_is_durable, setup, teardown),
+        cmocka_unit_test_setup_teardown(committer__a_quota_holds_it_and_names_itself, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(committer__a_failed_sync_ends_it_for_good, setup, teardown),
         cmocka_unit_test_setup_teardown(committer__stop_writes_what_is_queued, setup, teardown),
-        cmocka_unit_test_setup_teardown(committer__that_never_started_frees_its_queue, setup, teardown),
+        cmocka_unit_test_setup_teardown(committer__that_never_started_frees_its_queue, setup,
+                                        teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

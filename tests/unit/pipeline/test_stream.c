@@ -1,6 +1,7 @@
 /*
- * The stream against a model: what several sources committed comes out in sequence order, from any sequence on, each
- * event with its own source's definitions; what cannot be read is never passed over.
+ * The stream against a model: what several sources committed comes out in sequence order, from any
+ * sequence on, each event with its own source's definitions; what cannot be read is never passed
+ * over.
  */
 #include "codec/record.h"
 
@@ -68,7 +69,8 @@ static void writer_open(struct stream_test *t, struct writer *w, const char *nam
     w->origin = (struct leat_origin){.connector = LEAT_SLICE_LITERAL("postgresql"),
                                      .lineage = chance_bytes(&t->c, &t->arena, 8)};
     ok(leat_batch_origin(w->batch, &w->origin, &err));
-    for (uint32_t i = 0; i < SCHEMAS; i++) { /* of every source the same numbers, with other content */
+    for (uint32_t i = 0; i < SCHEMAS;
+         i++) { /* of every source the same numbers, with other content */
         w->schemas[i] = chance_schema(&t->c, &t->arena, 1 + i * 4);
         ok(leat_batch_define(w->batch, w->schemas[i], &is_new, &err));
     }
@@ -107,8 +109,9 @@ static void write_some(struct stream_test *t, struct writer *w, size_t text_max)
         ok(leat_batch_begin(w->batch, &x, &err));
         uint64_t events = 1 + below(&t->c, 5);
         for (uint64_t i = 0; i < events; i++) {
-            struct leat_event e = chance_event(&t->c, &t->arena, &x,
-                                               one_in(&t->c, 5) ? NULL : w->schemas[below(&t->c, SCHEMAS)], text_max);
+            struct leat_event e =
+                chance_event(&t->c, &t->arena, &x,
+                             one_in(&t->c, 5) ? NULL : w->schemas[below(&t->c, SCHEMAS)], text_max);
             writer_add(t, w, &e);
             model_add(t, w->name, told(&e));
         }
@@ -120,7 +123,8 @@ static void write_some(struct stream_test *t, struct writer *w, size_t text_max)
 static void write_random(struct stream_test *t, unsigned commits, size_t text_max)
 {
     for (unsigned i = 0; i < commits; i++)
-        write_some(t, &t->writers[below(&t->c, SOURCES)], one_in(&t->c, 20) ? 100 * text_max : text_max);
+        write_some(t, &t->writers[below(&t->c, SOURCES)],
+                   one_in(&t->c, 20) ? 100 * text_max : text_max);
 }
 
 static void assert_stored(struct stream_test *t, uint64_t from)
@@ -267,7 +271,8 @@ static void stream__reads_more_definitions_than_it_keeps(void **state)
     test_end(t);
 }
 
-/* --- what cannot be read ----------------------------------------------------------------------------------- */
+/* --- what cannot be read
+ * ----------------------------------------------------------------------------------- */
 
 /* Commits a block of three messages, of which the second refers to something that is not stored. */
 static void commit_broken(struct stream_test *t, bool long_value)
@@ -285,7 +290,8 @@ static void commit_broken(struct stream_test *t, bool long_value)
         if (i == 1 && long_value)
             e.body = chance_bytes(&t->c, &t->arena, 200);
         else if (i == 1)
-            e = (struct leat_event){.op = LEAT_OP_CREATE, .relation = &missing, .after = {1, values}};
+            e = (struct leat_event){
+                .op = LEAT_OP_CREATE, .relation = &missing, .after = {1, values}};
         assert_true(leat_record_put_event(&raw, &e, 4096, 100, &nowhere));
     }
     struct leat_block_header header = {.count = 3, .source_id = w->id, .ingested_at_us = 1};
@@ -309,7 +315,8 @@ static void stream__never_passes_over_what_it_cannot_read(void **state)
         commit_broken(t, long_value);
         ok(leat_stream_open(t->g->path, t->g->store, &stream, &err));
         ok(leat_stream_next(stream, &e, &err));
-        for (unsigned i = 0; i < 5; i++) { /* a reader that tries again must not be given the third as the second */
+        for (unsigned i = 0; i < 5;
+             i++) { /* a reader that tries again must not be given the third as the second */
             gives(LEAT_EDATA, leat_stream_next(stream, &e, &err));
             assert_text_has(err.text, "sequence 2");
         }
