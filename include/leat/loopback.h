@@ -8,7 +8,8 @@
  * 127.0.0.1.
  *
  * Threads: pure.
- * Errors:  LEAT_ECONFIG.
+ * Errors:  LEAT_ECONFIG; its text is the reason alone ("has no port …"), which follows the quoted
+ * address.
  */
 #ifndef LEAT_LOOPBACK_H
 #define LEAT_LOOPBACK_H

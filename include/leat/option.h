@@ -39,9 +39,8 @@ struct leat_option {
     const char *fallback;       /* default as the user would write it; NULL: none */
     int64_t min, max;           /* for int, size, duration; both 0: unbounded */
     const char *const *choices; /* NULL-terminated words of a choice */
-    int (*check)(const char *text,
-                 struct leat_err *err); /* of a text: more than being one; or NULL */
-    unsigned flags;                     /* enum leat_option_flag */
+    int (*check)(const char *text, struct leat_err *err); /* of a text, or NULL; the reason alone */
+    unsigned flags;                                       /* enum leat_option_flag */
     const char
         *section;    /* heading under which help and conf/leat.yaml show it, or NULL: as before */
     const char *doc; /* what it does, why one would change it; a sentence or three, no newline */

@@ -6,9 +6,10 @@
 
 enum { HOST_BYTES = 64 };
 
-static int refuse(const char *text, const char *reason, struct leat_err *err)
+/* The reason alone: whoever asked knows the text, and how to show bytes that are not trusted. */
+static int refuse(const char *reason, struct leat_err *err)
 {
-    leat_fail(err, LEAT_ECONFIG, "\"%.100s\" %s", text, reason);
+    leat_fail(err, LEAT_ECONFIG, "%s", reason);
     leat_err_hint(err, "listen: \"127.0.0.1:7311\", \"[::1]:7311\" or \"off\"");
     return LEAT_ECONFIG;
 }
@@ -47,7 +48,7 @@ static bool is_loopback4(const struct in_addr *address)
     return (ntohl(address->s_addr) >> 24) == 127;
 }
 
-static int address_fill(const char *text, const char *host, bool bracketed, in_port_t port,
+static int address_fill(const char *host, bool bracketed, in_port_t port,
                         struct leat_loopback *address, struct leat_err *err)
 {
     struct sockaddr_in *v4 = (struct sockaddr_in *)&address->address;
@@ -55,7 +56,7 @@ static int address_fill(const char *text, const char *host, bool bracketed, in_p
     bool loopback;
     if (bracketed) {
         if (inet_pton(AF_INET6, host, &v6->sin6_addr) != 1)
-            return refuse(text, "is no address", err);
+            return refuse("is no address", err);
         v6->sin6_family = AF_INET6;
         v6->sin6_port = htons(port);
         address->len = sizeof *v6;
@@ -64,8 +65,7 @@ static int address_fill(const char *text, const char *host, bool bracketed, in_p
         if (strcmp(host, "localhost") == 0)
             host = "127.0.0.1";
         if (inet_pton(AF_INET, host, &v4->sin_addr) != 1)
-            return refuse(text, "is no address (names are not resolved; IPv6 stands in brackets)",
-                          err);
+            return refuse("is no address (names are not resolved; IPv6 stands in brackets)", err);
         v4->sin_family = AF_INET;
         v4->sin_port = htons(port);
         address->len = sizeof *v4;
@@ -73,7 +73,6 @@ static int address_fill(const char *text, const char *host, bool bracketed, in_p
     }
     if (!loopback)
         return refuse(
-            text,
             "is reachable from other machines, and this port speaks neither TLS nor passwords: "
             "only loopback addresses are allowed; put a proxy in front of it",
             err);
@@ -89,10 +88,10 @@ int leat_loopback_parse(const char *text, struct leat_loopback *ret_address, str
     int port = colon ? port_parse(colon + 1) : -1;
     if (!address.off) {
         if (port < 0)
-            return refuse(text, "has no port from 0 to 65535 behind a colon", err);
+            return refuse("has no port from 0 to 65535 behind a colon", err);
         if (!host_take(text, colon, host, &bracketed))
-            return refuse(text, "is no address", err);
-        int status = address_fill(text, host, bracketed, (in_port_t)port, &address, err);
+            return refuse("is no address", err);
+        int status = address_fill(host, bracketed, (in_port_t)port, &address, err);
         if (status)
             return status;
     }

@@ -242,7 +242,7 @@ bool leat_scalar_parse(const struct leat_option *option, struct leat_slice text,
         return refuse(ret_reason, "does not fit: the texts of a configuration may have 4 MiB");
     struct leat_err err;
     if (option->check && option->check(copy, &err))
-        return refuse(ret_reason, "%s", err.text);
+        return refuse(ret_reason, "%s %s", LEAT_CONFIG_QUOTE(copy), err.text);
     *text_at(option, base) = copy;
     return true;
 }

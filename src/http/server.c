@@ -214,8 +214,10 @@ int leat_http_open(const struct leat_http_options *options, struct leat_http **r
 {
     struct leat_loopback address;
     int status = leat_loopback_parse(options->listen, &address, err);
-    if (status)
+    if (status) {
+        leat_err_context(err, "http.listen");
         return status;
+    }
     *ret_http = NULL;
     if (address.off)
         return LEAT_OK;

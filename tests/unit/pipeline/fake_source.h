@@ -310,8 +310,8 @@ static UNUSED int fake_confirm(void *ctx, struct leat_slice token, struct leat_e
 {
     struct fake_source *s = ctx;
     struct fake_db *db = s->db;
-    size_t transaction;
-    uint32_t row;
+    size_t transaction = 0;
+    uint32_t row = 0;
     if (!s->started || fake_token(token, &transaction, &row, e) || !token.len)
         fake_wrong(db, "confirm out of order, or without a token");
     int64_t events = fake_events_before(db, transaction, row);

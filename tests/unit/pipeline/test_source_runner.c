@@ -401,7 +401,7 @@ static void runner__keeps_its_session_alive_while_the_store_is_full(void **state
 static void runner__stops_while_the_store_is_full_and_loses_nothing(void **state)
 {
     (void)state;
-    struct runner_test *t = test_new(fake_db_new(731, 60, 6, 1 << 20));
+    struct runner_test *t = test_new(fake_db_new(731, 150, 6, 1 << 20));
     t->r->settings.drain_ms = 300;
     fault_free_bytes = 4096;
     start(t);
