@@ -22,8 +22,8 @@ enum {
     STOPPED_RECHECK_MS = 30 * 1000, /* an operator's mend is noticed without a restart */
     POLL_MS = 1000,
     STEADY_MS = 10 * 1000, /* a session this long was a success: back-off starts small again */
-    HAND_OVER_MS =
-        2, /* a busy source hands over this often at most: commits cost CPU, not only time */
+    /* a busy source hands over this often at most: commits cost CPU, not only time */
+    HAND_OVER_MS = 4,
     HAND_OVER_BYTES = 256 << 10, /* … unless so much is waiting */
     ERROR_CLASSES = 8,
 };
