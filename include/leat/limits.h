@@ -10,9 +10,9 @@
 #define LEAT_NAME_MAX             1024 /* bytes of an identifier: MySQL has 64 characters */
 #define LEAT_ATTRS_MAX            8    /* attributes of a transaction, or of an event */
 #define LEAT_TRANSACTION_ID_MAX   160  /* bytes: a GTID, or "timeline/LSN" */
-#define LEAT_TOKEN_MAX            4096 /* bytes of a resume token: a long GTID set still fits */
-#define LEAT_ARRAY_DIMENSIONS_MAX 6    /* Postgres' MAXDIM */
-#define LEAT_NESTING_MAX          32   /* depth of anything parsed: no recursion without it */
+#define LEAT_TOKEN_MAX            (128 << 10) /* bytes: a GTID set of 5,000 intervals */
+#define LEAT_ARRAY_DIMENSIONS_MAX 6           /* Postgres' MAXDIM */
+#define LEAT_NESTING_MAX          32          /* of what is parsed: no recursion without it */
 
 /* Blocks: large enough for zstd to find repeats, small enough to be read and dropped quickly */
 #define LEAT_BLOCK_RAW_BYTES  (64u << 10) /* a block is sealed when its raw frames pass this */

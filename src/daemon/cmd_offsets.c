@@ -20,7 +20,7 @@ enum { OFFSETS_MAX = 1024, IMPORT_LINE_MAX = 4 * LEAT_TOKEN_MAX, OUT_BYTES_MAX =
 
 struct offset {
     char name[LEAT_INSTANCE_MAX + 1];
-    char token[LEAT_TOKEN_MAX + 1];
+    char *token; /* owned, never NULL */
     int64_t committed_at_us;
 };
 
@@ -41,13 +41,22 @@ static int offset_add(struct offsets *list, struct leat_slice name, struct leat_
         return leat_fail(err, LEAT_ERETRY, "out of memory for offsets");
     list->items = items;
     struct offset *o = &items[list->count++];
-    memset(o, 0, sizeof *o);
+    *o = (struct offset){.token = strndup(token.len ? (const char *)token.ptr : "", token.len),
+                         .committed_at_us = committed_at_us};
     if (name.len)
         memcpy(o->name, name.ptr, name.len);
-    if (token.len)
-        memcpy(o->token, token.ptr, token.len);
-    o->committed_at_us = committed_at_us;
+    if (!o->token) {
+        list->count--;
+        return leat_fail(err, LEAT_ERETRY, "out of memory for offsets");
+    }
     return LEAT_OK;
+}
+
+static void offsets_free(struct offsets *list)
+{
+    for (size_t i = 0; i < list->count; i++)
+        free(list->items[i].token);
+    free(list->items);
 }
 
 static int offset_keep(void *arg, const char *instance, const struct leat_store_source *source,
@@ -137,7 +146,8 @@ static void print_table(const struct offsets *list)
     free(times);
 }
 
-static int no_such_source(const char *name, const struct leat_settings *settings, struct leat_err *err)
+static int no_such_source(const char *name, const struct leat_settings *settings,
+                          struct leat_err *err)
 {
     leat_fail(err, LEAT_ECONFIG, "store \"%s\" has no source \"%s\"", settings->store.path, name);
     leat_err_hint(err, "leat offsets list");
@@ -154,7 +164,7 @@ static int list_or_export(const struct command_line *line, const struct leat_set
         print_json(&list, NULL, export);
     else if (!status)
         print_table(&list);
-    free(list.items);
+    offsets_free(&list);
     return status;
 }
 
@@ -171,7 +181,7 @@ static int show(const struct command_line *line, const struct leat_settings *set
         print_json(&list, name, false);
     else if (o)
         printf("%s\n", o->token); /* alone on its line, for `leat offsets set` */
-    free(list.items);
+    offsets_free(&list);
     return status;
 }
 
@@ -184,12 +194,15 @@ static int token_check(const char *name, const char *token, struct leat_err *err
                          LEAT_TOKEN_MAX);
     for (const char *at = token; *at; at++)
         if ((unsigned char)*at < 0x20 || *at == 0x7f)
-            return leat_fail(err, LEAT_ECONFIG, "the token for \"%s\" has a control byte: a token is "
-                             "one line of text", name);
+            return leat_fail(err, LEAT_ECONFIG,
+                             "the token for \"%s\" has a control byte: a token is "
+                             "one line of text",
+                             name);
     return LEAT_OK;
 }
 
-static int import_line(const char *text, unsigned number, struct offsets *list, struct leat_err *err)
+static int import_line(const char *text, unsigned number, struct offsets *list,
+                       struct leat_err *err)
 {
     json_error_t why;
     json_t *object = json_loads(text, JSON_REJECT_DUPLICATES, &why);
@@ -197,8 +210,10 @@ static int import_line(const char *text, unsigned number, struct offsets *list, 
     const char *token = json_string_value(json_object_get(object, "token"));
     int status = LEAT_OK;
     if (!name || !token)
-        status = leat_fail(err, LEAT_ECONFIG, "line %u is no offset: expected "
-                           "{\"source\":\"…\",\"token\":\"…\"} as `leat offsets export` prints it", number);
+        status = leat_fail(err, LEAT_ECONFIG,
+                           "line %u is no offset: expected "
+                           "{\"source\":\"…\",\"token\":\"…\"} as `leat offsets export` prints it",
+                           number);
     if (!status)
         status = token_check(name, token, err);
     if (!status)
@@ -227,7 +242,8 @@ static int wanted(const struct command_line *line, struct offsets *list, struct 
     if (!token)
         return leat_fail(err, LEAT_ECONFIG, "leat offsets set needs a name and a token, or \"-\"");
     int status = token_check(name, token, err);
-    return status ? status : offset_add(list, leat_slice_text(name), leat_slice_text(token), 0, err);
+    return status ? status
+                  : offset_add(list, leat_slice_text(name), leat_slice_text(token), 0, err);
 }
 
 /* Everything is looked at before the first is set. */
@@ -286,8 +302,8 @@ static int set(const struct command_line *line, const struct leat_settings *sett
         status = apply(&wish, settings, err);
     if (!status)
         printf("%zu set\n", wish.count);
-    free(wish.items);
-    free(now.items);
+    offsets_free(&wish);
+    offsets_free(&now);
     return status;
 }
 
@@ -300,14 +316,17 @@ int cmd_offsets(const struct command_line *line)
         int least, most; /* operands behind it */
         int (*run)(const struct command_line *line, const struct leat_settings *settings,
                    struct leat_err *err);
-    } VERBS[] = {{"list", 0, 0, list_or_export}, {"show", 1, 1, show}, {"export", 0, 0, list_or_export},
+    } VERBS[] = {{"list", 0, 0, list_or_export},
+                 {"show", 1, 1, show},
+                 {"export", 0, 0, list_or_export},
                  {"set", 1, 2, set}};
     struct leat_config *config;
     struct leat_settings settings;
     struct leat_err err;
     for (size_t i = 0; line->operand_count && i < sizeof VERBS / sizeof *VERBS; i++) {
         int more = line->operand_count - 1;
-        if (strcmp(VERBS[i].name, line->operands[0]) != 0 || more < VERBS[i].least || more > VERBS[i].most)
+        if (strcmp(VERBS[i].name, line->operands[0]) != 0 || more < VERBS[i].least ||
+            more > VERBS[i].most)
             continue;
         int exit_code = command_settings(line, &config, &settings);
         if (exit_code)
@@ -318,7 +337,8 @@ int cmd_offsets(const struct command_line *line)
         fflush(stdout);
         return status ? command_failed(&err) : EXIT_SUCCESS;
     }
-    leat_fail(&err, LEAT_ECONFIG, "leat offsets knows: list, show NAME, export, set NAME TOKEN, set -");
+    leat_fail(&err, LEAT_ECONFIG,
+              "leat offsets knows: list, show NAME, export, set NAME TOKEN, set -");
     leat_err_hint(&err, "leat offsets --help");
     return command_failed(&err);
 }

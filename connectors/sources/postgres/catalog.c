@@ -2,7 +2,6 @@
 
 #include <leat/log.h>
 
-#include "sources/postgres/filter.h"
 #include "sources/postgres/pgtype.h"
 
 #include <inttypes.h>
@@ -253,7 +252,7 @@ int pg_catalog_publish_plan(PGconn *sql, const struct pg_settings *settings, int
                    *name = PQgetvalue(tables, i, PG_TABLE_NAME);
         bool identity = PQgetvalue(tables, i, PG_TABLE_IDENTITY)[0] == 't';
         if (PQgetvalue(tables, i, PG_TABLE_PUBLISHED)[0] != 't' &&
-            pg_filter_table(settings, leat_slice_text(schema), leat_slice_text(name)))
+            leat_filter_table(&settings->filter, leat_slice_text(schema), leat_slice_text(name)))
             list_table(sql, identity ? &names : &insert_names, tables, i);
     }
     char with[160], insert_name[PG_NAME_BYTES + 8];

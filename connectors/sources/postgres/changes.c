@@ -10,6 +10,7 @@
 #include "sources/postgres/postgres.h"
 
 #include <leat/clock.h>
+#include <leat/gap.h>
 #include <leat/hash.h>
 #include <leat/log.h>
 
@@ -424,21 +425,21 @@ static int tuple_utf8(struct pg_source *s, struct pgoutput_fields *fields, uint1
     int status = LEAT_OK;
     for (uint16_t i = 0; !status && i < count; i++)
         if (fields->items[i].form == PGOUTPUT_TEXT)
-            status = pg_encoding_utf8(&s->encoding, fields->items[i].data, &s->scratch,
-                                      &fields->items[i].data, err);
+            status = leat_encoding_utf8(&s->encoding, fields->items[i].data, &s->scratch,
+                                        &fields->items[i].data, NULL, err);
     return status;
 }
 
 static int relation_utf8(struct pg_source *s, struct pgoutput_message *m, struct leat_err *err)
 {
-    int status =
-        pg_encoding_utf8(&s->encoding, m->relation.schema, &s->scratch, &m->relation.schema, err);
+    int status = leat_encoding_utf8(&s->encoding, m->relation.schema, &s->scratch,
+                                    &m->relation.schema, NULL, err);
     if (!status)
-        status =
-            pg_encoding_utf8(&s->encoding, m->relation.table, &s->scratch, &m->relation.table, err);
+        status = leat_encoding_utf8(&s->encoding, m->relation.table, &s->scratch,
+                                    &m->relation.table, NULL, err);
     for (uint16_t i = 0; !status && i < m->relation.count; i++)
-        status = pg_encoding_utf8(&s->encoding, s->decoder.columns[i].name, &s->scratch,
-                                  &s->decoder.columns[i].name, err);
+        status = leat_encoding_utf8(&s->encoding, s->decoder.columns[i].name, &s->scratch,
+                                    &s->decoder.columns[i].name, NULL, err);
     return status;
 }
 
@@ -504,11 +505,12 @@ int pg_change(struct pg_source *s, const struct pg_wal_message *wal, struct leat
 
 static int add_gap(struct pg_source *s, struct leat_batch *batch, struct leat_err *err)
 {
-    char from[PG_LSN_TEXT], to[PG_LSN_TEXT], body[512], mark[48];
+    char from[PG_LSN_TEXT], to[PG_LSN_TEXT], mark[48], room[512];
+    struct leat_buf body = {(uint8_t *)room, 0, sizeof room, sizeof room, false};
     pg_lsn_format(s->gap.from, from);
     pg_lsn_format(s->gap.to, to);
-    snprintf(body, sizeof body, "{\"reason\":\"%s\",\"from\":\"%s\",\"to\":\"%s\",\"text\":\"%s\"}",
-             s->gap.reason, from, to, s->gap.text);
+    leat_gap_body(&body, s->gap.reason, leat_slice_text(from), leat_slice_text(to),
+                  leat_slice_text(s->gap.text));
     snprintf(mark, sizeof mark, "gap-%s-", from);
     int64_t now_us = leat_clock_wall_us();
     int status = begin_in_batch(s, mark, s->gap.to, now_us, 0, batch, err);
@@ -517,7 +519,7 @@ static int add_gap(struct pg_source *s, struct leat_batch *batch, struct leat_er
     event_prepare(s, LEAT_OP_GAP, s->gap.to);
     s->event.event_time_us = s->event.valid_time_us = now_us;
     s->event.topic = leat_slice_text(s->gap.reason);
-    s->event.body = leat_slice_text(body);
+    s->event.body = leat_buf_slice(&body);
     status = leat_batch_add(batch, &s->event, err);
     s->gap.found = status == LEAT_AGAIN;
     return status ? status : leat_batch_commit(batch, 1, err);

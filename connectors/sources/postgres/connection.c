@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { KEYWORDS_MAX = 24, PASSWORD_MAX = 1024 };
+enum { KEYWORDS_MAX = 24 };
 
 /* Settings that every supported version knows; in start-up options they override role and database.
  */
@@ -198,20 +198,6 @@ static void keyword(struct keywords *k, const char *name, const char *value)
     k->values[k->count++] = value;
 }
 
-static int read_password(const struct pg_settings *s, char *ret_password, bool *ret_given,
-                         struct leat_err *err)
-{
-    *ret_given = true;
-    if (s->password_file)
-        return leat_secret_file(s->password_file, ret_password, PASSWORD_MAX, err);
-    if (s->password_env)
-        return leat_secret_env(s->password_env, ret_password, PASSWORD_MAX, err);
-    if (s->password_credential)
-        return leat_secret_credential(s->password_credential, ret_password, PASSWORD_MAX, err);
-    *ret_given = false;
-    return LEAT_OK;
-}
-
 static int connect_finish(PGconn *conn, const struct pg_settings *s, struct leat_err *err)
 {
     int64_t until_ms = leat_clock_monotonic_ms() + s->connect_timeout_ms;
@@ -237,9 +223,9 @@ static void notice_log(void *arg, const PGresult *result)
 int pg_connect(const struct pg_settings *s, const char *instance, enum pg_connection_use use,
                PGconn **ret_conn, struct leat_err *err)
 {
-    char password[PASSWORD_MAX], port[8], application[PG_NAME_BYTES];
+    char password[LEAT_PASSWORD_MAX], port[8], application[PG_NAME_BYTES];
     bool given;
-    int status = read_password(s, password, &given, err);
+    int status = leat_password_read(&s->password, password, sizeof password, &given, err);
     if (status)
         return status;
     snprintf(port, sizeof port, "%" PRId64, s->port);

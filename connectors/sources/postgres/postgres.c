@@ -470,7 +470,7 @@ static void source_close(void *ctx)
     PQfinish(s->stream);
     PQfinish(s->sql);
     s->stream = s->sql = NULL;
-    pg_encoding_close(&s->encoding);
+    leat_encoding_close(&s->encoding);
     pgoutput_release(&s->decoder);
     pg_relcache_reset(&s->relations);
     leat_arena_release(&s->scratch);

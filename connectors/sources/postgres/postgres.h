@@ -91,7 +91,7 @@ struct pg_source {
     struct pg_walsender walsender;
     struct pg_server server;
     bool own_encoding; /* the server cannot convert a character: this and later sessions … */
-    struct pg_encoding encoding; /* … take text as it is there and convert it here */
+    struct leat_encoding encoding; /* … take text as it is there and convert it here */
     struct pgoutput decoder;
     struct pg_relcache relations;
 

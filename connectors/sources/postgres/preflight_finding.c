@@ -5,7 +5,6 @@
  */
 #include "sources/postgres/preflight.h"
 
-#include "sources/postgres/filter.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -148,7 +147,7 @@ void pg_tally_report(struct pg_preflight *p, struct pg_tally *t, enum leat_sever
 
 bool pg_taken(const struct pg_preflight *p, const char *schema, const char *table)
 {
-    return pg_filter_table(p->settings, leat_slice_text(schema), leat_slice_text(table));
+    return leat_filter_table(&p->settings->filter, leat_slice_text(schema), leat_slice_text(table));
 }
 
 bool pg_true(const PGresult *result, int row, int column)

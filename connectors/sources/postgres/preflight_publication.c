@@ -4,7 +4,6 @@
  */
 #include "sources/postgres/preflight.h"
 
-#include "sources/postgres/filter.h"
 
 #include <stdio.h>
 
@@ -89,8 +88,8 @@ struct unpublished {
 
 static bool named_exactly(const struct pg_preflight *p, const char *schema, const char *table)
 {
-    for (size_t i = 0; i < p->settings->tables.count; i++) {
-        const char *pattern = p->settings->tables.items[i];
+    for (size_t i = 0; i < p->settings->filter.tables.count; i++) {
+        const char *pattern = p->settings->filter.tables.items[i];
         size_t len = strlen(schema);
         if (strncmp(pattern, schema, len) == 0 && pattern[len] == '.' &&
             strcmp(pattern + len + 1, table) == 0)
@@ -191,14 +190,14 @@ static void report_unpublished(struct pg_preflight *p, const struct publications
     bool todo = plan_fix(p, have, tables, &fix);
     if (!todo)
         pg_finding(p, LEAT_FINDING_OK, "publication", NULL, "publication \"%s\" exists%s", name,
-                   p->settings->tables.count ? ", and has the tables asked for" : "");
+                   p->settings->filter.tables.count ? ", and has the tables asked for" : "");
     else if (p->settings->create)
         report_creation(p, have, &u, leat_buf_text(&fix));
     else if (!have->exists)
         pg_finding(p, LEAT_FINDING_FATAL, "publication", leat_buf_text(&fix),
                    "publication \"%s\" does not exist in database \"%s\"", name,
                    p->settings->database);
-    else if (!p->settings->tables.count) /* all that are published were asked for */
+    else if (!p->settings->filter.tables.count) /* all that are published were asked for */
         pg_finding(p, LEAT_FINDING_OK, "publication", NULL, "publication \"%s\" exists", name);
     else
         pg_finding(p, u.named ? LEAT_FINDING_FATAL : LEAT_FINDING_WARN, "publication",
@@ -241,12 +240,12 @@ static void check_pattern(struct pg_preflight *p, const char *pattern, const PGr
                           struct pg_tally *others)
 {
     const char *items[] = {pattern};
-    const struct pg_settings one = {.tables = {items, 1}};
+    const struct leat_filter one = {.tables = {items, 1}};
     bool found = false, exact = !strchr(pattern, '*');
     for (int i = 0; i < PQntuples(r); i++) {
         const char *schema = PQgetvalue(r, i, 0), *name = PQgetvalue(r, i, 1),
                    *why = unpublishable(r, i);
-        if (!pg_filter_table(&one, leat_slice_text(schema), leat_slice_text(name)))
+        if (!leat_filter_table(&one, leat_slice_text(schema), leat_slice_text(name)))
             continue;
         found = true;
         if (why && exact)
@@ -270,11 +269,11 @@ static void check_patterns(struct pg_preflight *p)
         "AND c.relpersistence <> 't' AND n.nspname NOT IN ('pg_catalog', 'information_schema') ORDER BY 1, 2";
     PGresult *r;
     struct pg_tally others;
-    if (!p->settings->tables.count || !pg_preflight_ask(p, "table_pattern", QUERY, NULL, 0, &r))
+    if (!p->settings->filter.tables.count || !pg_preflight_ask(p, "table_pattern", QUERY, NULL, 0, &r))
         return;
     pg_tally_init(&others);
-    for (size_t i = 0; i < p->settings->tables.count; i++)
-        check_pattern(p, p->settings->tables.items[i], r, &others);
+    for (size_t i = 0; i < p->settings->filter.tables.count; i++)
+        check_pattern(p, p->settings->filter.tables.items[i], r, &others);
     pg_tally_report(p, &others, LEAT_FINDING_NOTE, "table_kind",
                     "the patterns match what cannot be in the log: ", "");
     PQclear(r);
@@ -284,11 +283,11 @@ static void check_patterns(struct pg_preflight *p)
 static bool column_pattern_matches(const char *pattern, const PGresult *columns)
 {
     const char *items[] = {pattern};
-    const struct pg_settings one = {.exclude_columns = {items, 1}};
+    const struct leat_filter one = {.exclude_columns = {items, 1}};
     for (int i = 0; i < PQntuples(columns); i++)
-        if (pg_filter_column(&one, leat_slice_text(PQgetvalue(columns, i, 0)),
+        if (leat_filter_column(&one, leat_slice_text(PQgetvalue(columns, i, 0)),
                              leat_slice_text(PQgetvalue(columns, i, 1)),
-                             leat_slice_text(PQgetvalue(columns, i, 2))) == PG_COLUMN_DROP)
+                             leat_slice_text(PQgetvalue(columns, i, 2))) == LEAT_COLUMN_DROP)
             return true;
     return false;
 }
@@ -299,11 +298,11 @@ static void check_column_patterns(struct pg_preflight *p)
     const struct {
         const char *key;
         const struct leat_strings *list;
-    } LISTS[] = {{"include_columns", &s->include_columns},
-                 {"exclude_columns", &s->exclude_columns},
-                 {"mask_columns", &s->mask_columns}};
+    } LISTS[] = {{"include_columns", &s->filter.include_columns},
+                 {"exclude_columns", &s->filter.exclude_columns},
+                 {"mask_columns", &s->filter.mask_columns}};
     PGresult *columns;
-    if (!(s->include_columns.count + s->exclude_columns.count + s->mask_columns.count) ||
+    if (!(s->filter.include_columns.count + s->filter.exclude_columns.count + s->filter.mask_columns.count) ||
         !pg_preflight_ask(p, "column_pattern",
                           "SELECT n.nspname, c.relname, a.attname FROM pg_catalog.pg_attribute a "
                           "JOIN pg_catalog.pg_class c ON c.oid = a.attrelid "

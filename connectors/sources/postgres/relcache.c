@@ -1,6 +1,5 @@
 #include "sources/postgres/relcache.h"
 
-#include "sources/postgres/filter.h"
 
 #include <stdlib.h>
 
@@ -9,7 +8,7 @@ enum {
     RELATION_ARENA_MAX = 4 << 20, /* 1,600 columns with names and types */
     TEXT_OID = 25,
 };
-static const struct leat_slice MASK = LEAT_SLICE_LITERAL("***");
+static const struct leat_slice MASK = LEAT_SLICE_LITERAL(LEAT_FILTER_MASK);
 
 /* --- the table of relations --------------------------------------------------------------------
  */
@@ -156,18 +155,18 @@ static void add_columns(struct pg_relation *r, const struct pg_settings *setting
         const struct pgoutput_column *column = &m->relation.columns[i];
         const struct pg_column_fact *fact = fact_find(facts, fact_count, column);
         const struct pgtype *type = column_type(column, fact);
-        enum pg_column_rule rule =
-            pg_filter_column(settings, r->schema.schema, r->schema.table, column->name);
+        enum leat_column_rule rule =
+            leat_filter_column(&settings->filter, r->schema.schema, r->schema.table, column->name);
         struct pg_wire_column *w = &r->wire[i];
         *w = (struct pg_wire_column){
             .type = type, .stored = -1, .identity = column->flags & PGOUTPUT_COLUMN_IDENTITY};
-        if (rule == PG_COLUMN_DROP)
+        if (rule == LEAT_COLUMN_DROP)
             continue;
         r->binary_inexact |= !type->binary_exact;
         w->stored = (int32_t)r->schema.column_count++;
         struct leat_column *stored = &r->schema.columns[w->stored];
         describe(r, column, type, fact, stored);
-        w->masked = rule == PG_COLUMN_MASK;
+        w->masked = rule == LEAT_COLUMN_MASK;
         if (w->masked) {
             stored->kind = LEAT_STRING;
             stored->element = LEAT_ABSENT;
@@ -211,7 +210,7 @@ int pg_relcache_put(struct pg_relcache *cache, const struct pg_settings *setting
     r->schema.database = leat_arena_copy(&r->arena, database);
     r->schema.schema = leat_arena_copy(&r->arena, m->relation.schema);
     r->schema.table = leat_arena_copy(&r->arena, m->relation.table);
-    r->captured = pg_filter_table(settings, r->schema.schema, r->schema.table);
+    r->captured = leat_filter_table(&settings->filter, r->schema.schema, r->schema.table);
     add_columns(r, settings, m, facts, fact_count);
     number_key(r, m, facts, fact_count);
     cache_replace(cache, r);
@@ -226,7 +225,7 @@ void pg_relation_move(struct pg_relation *r, const struct pg_settings *settings,
     if (!copy.ptr)
         return; /* renamed thousands of times in one session: the old name stays */
     r->schema.schema = copy;
-    r->captured = pg_filter_table(settings, r->schema.schema, r->schema.table);
+    r->captured = leat_filter_table(&settings->filter, r->schema.schema, r->schema.table);
     r->moved = true;
 }
 

@@ -29,7 +29,7 @@ static int lose(struct pg_source *s, const char *reason, uint64_t from, uint64_t
     char a[PG_LSN_TEXT], b[PG_LSN_TEXT];
     pg_lsn_format(from, a);
     pg_lsn_format(to, b);
-    if (s->settings.on_gap == PG_GAP_STOP) {
+    if (s->settings.on_gap == LEAT_GAP_STOP) {
         leat_fail(err, LEAT_ECONFIG, "%s: %s; changes from %s to %s are not in the stream", reason,
                   text, a, b);
         leat_err_hint(
@@ -196,7 +196,7 @@ static int slot_missing(struct pg_source *s, bool first_run, struct leat_err *er
                       s->slot);
         return err->code;
     }
-    if (!first_run && s->settings.on_gap == PG_GAP_STOP)
+    if (!first_run && s->settings.on_gap == LEAT_GAP_STOP)
         return lose(s, "slot_missing", s->position.lsn, s->server.flush_lsn, "the slot was dropped",
                     err);
     int status = slot_create(s, &lsn, err);
@@ -215,7 +215,7 @@ static int slot_lost(struct pg_source *s, const struct pg_slot *slot, struct lea
     char text[160];
     snprintf(text, sizeof text, "the server invalidated the slot (%s)",
              slot->invalidation_reason[0] ? slot->invalidation_reason : "its log was removed");
-    if (s->settings.on_gap == PG_GAP_STOP) {
+    if (s->settings.on_gap == LEAT_GAP_STOP) {
         lose(s, "slot_lost", s->position.lsn, s->server.flush_lsn, text, err);
         leat_err_hint(
             err,

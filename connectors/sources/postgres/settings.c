@@ -42,22 +42,7 @@ const struct leat_option pg_options[] = {
      .flags = LEAT_OPTION_REQUIRED,
      .doc = "A role with LOGIN and REPLICATION.",
      .example = "leat"},
-    {.name = "password_file",
-     .type = LEAT_OPTION_TEXT,
-     .offset = AT(password_file),
-     .doc = "File that holds the password and that only its owner can read. Without any password "
-            "setting libpq's own ways apply (peer, ~/.pgpass).",
-     .example = "/etc/leat/shop.password"},
-    {.name = "password_env",
-     .type = LEAT_OPTION_TEXT,
-     .offset = AT(password_env),
-     .doc = "Environment variable that holds the password.",
-     .example = "SHOP_PASSWORD"},
-    {.name = "password_credential",
-     .type = LEAT_OPTION_TEXT,
-     .offset = AT(password_credential),
-     .doc = "Name of a systemd credential (LoadCredential=) that holds the password.",
-     .example = "shop.password"},
+    LEAT_PASSWORD_OPTIONS(AT(password)),
     {.name = "sslmode",
      .type = LEAT_OPTION_CHOICE,
      .offset = AT(sslmode),
@@ -104,37 +89,11 @@ const struct leat_option pg_options[] = {
      .type = LEAT_OPTION_BOOL,
      .offset = AT(create),
      .fallback = "false",
-     .doc =
-         "Create publication and slot where they are missing, and add newly matching tables to "
-         "the publication. Tables without replica identity go to a second one, "
-         "<publication>_insert, that publishes inserts and truncates only, because publishing "
-         "more would make their updates fail."},
-    {.name = "tables",
-     .type = LEAT_OPTION_LIST,
-     .offset = AT(tables),
-     .doc = "Tables to take, as schema.table with * as wildcard. Empty: all that are published.",
-     .example = "[\"public.*\"]"},
-    {.name = "exclude_tables",
-     .type = LEAT_OPTION_LIST,
-     .offset = AT(exclude_tables),
-     .doc = "Tables to leave out, after `tables`.",
-     .example = "[\"public.audit_*\"]"},
-    {.name = "include_columns",
-     .type = LEAT_OPTION_LIST,
-     .offset = AT(include_columns),
-     .doc = "For tables that a pattern names, only these columns, as schema.table.column with * as "
-            "wildcard.",
-     .example = "[\"public.users.id\", \"public.users.name\"]"},
-    {.name = "exclude_columns",
-     .type = LEAT_OPTION_LIST,
-     .offset = AT(exclude_columns),
-     .doc = "Columns that never enter the store.",
-     .example = "[\"public.users.password\"]"},
-    {.name = "mask_columns",
-     .type = LEAT_OPTION_LIST,
-     .offset = AT(mask_columns),
-     .doc = "Columns whose values are stored as ***; NULL and absent stay what they are.",
-     .example = "[\"*.*.ssn\"]"},
+     .doc = "Create publication and slot where they are missing, and add newly matching tables to "
+            "the publication. Tables without replica identity go to a second one, "
+            "<publication>_insert, that publishes inserts and truncates only, because publishing "
+            "more would make their updates fail."},
+    LEAT_FILTER_OPTIONS(AT(filter)),
     {.name = "format",
      .type = LEAT_OPTION_CHOICE,
      .offset = AT(format),
@@ -228,45 +187,17 @@ static bool slot_name_good(const char *name)
     return true;
 }
 
-static int dots(const char *pattern)
-{
-    int count = 0;
-    for (; *pattern; pattern++)
-        count += *pattern == '.';
-    return count;
-}
-
-static int patterns_validate(const struct leat_strings *list, const char *key, int parts,
-                             struct leat_err *err)
-{
-    for (size_t i = 0; i < list->count; i++)
-        if (dots(list->items[i]) < parts - 1)
-            return leat_fail(err, LEAT_ECONFIG, "%s: \"%s\" needs %d parts with dots between", key,
-                             list->items[i], parts);
-    return LEAT_OK;
-}
-
 int pg_settings_validate(const struct pg_settings *s, struct leat_err *err)
 {
-    int passwords = !!s->password_file + !!s->password_env + !!s->password_credential;
-    if (passwords > 1)
-        return leat_fail(err, LEAT_ECONFIG,
-                         "password_file, password_env and password_credential exclude each other");
+    int status = leat_password_validate(&s->password, err);
+    if (status)
+        return status;
     if (s->slot && !slot_name_good(s->slot))
         return leat_fail(err, LEAT_ECONFIG,
                          "slot: \"%s\" must be 1 to 63 of a-z, 0-9 and underscore", s->slot);
     if (s->publication && (!*s->publication || strlen(s->publication) >= PG_NAME_BYTES))
         return leat_fail(err, LEAT_ECONFIG, "publication: must have 1 to 63 bytes");
-    int status = patterns_validate(&s->tables, "tables", 2, err);
-    if (!status)
-        status = patterns_validate(&s->exclude_tables, "exclude_tables", 2, err);
-    if (!status)
-        status = patterns_validate(&s->include_columns, "include_columns", 3, err);
-    if (!status)
-        status = patterns_validate(&s->exclude_columns, "exclude_columns", 3, err);
-    if (!status)
-        status = patterns_validate(&s->mask_columns, "mask_columns", 3, err);
-    return status;
+    return leat_filter_validate(&s->filter, err);
 }
 
 void pg_settings_name(const char *configured, const char *instance, char *ret_name)

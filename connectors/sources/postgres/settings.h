@@ -5,8 +5,9 @@
 #ifndef POSTGRES_SETTINGS_H
 #define POSTGRES_SETTINGS_H
 
-#include <leat/err.h>
-#include <leat/option.h>
+#include <leat/filter.h>
+#include <leat/gap.h>
+#include <leat/password.h>
 
 enum pg_sslmode {
     PG_SSL_AUTO, /* socket: disable; loopback: prefer; anything else: verify-full */
@@ -18,24 +19,20 @@ enum pg_sslmode {
 };
 enum pg_format { PG_FORMAT_AUTO, PG_FORMAT_BINARY, PG_FORMAT_TEXT };
 enum pg_partitions { PG_PARTITIONS_LEAF, PG_PARTITIONS_ROOT };
-enum pg_on_gap { PG_GAP_STOP, PG_GAP_RECORD };
 
 struct pg_settings {
     const char *host;
     int64_t port;
     const char *database;
     const char *user;
-    const char *password_file;
-    const char *password_env;
-    const char *password_credential;
+    struct leat_password password;
     int sslmode; /* enum pg_sslmode */
     const char *sslrootcert, *sslcert, *sslkey;
     int64_t connect_timeout_ms;
     const char *slot;        /* NULL: leat_<instance> */
     const char *publication; /* NULL: leat_<instance> */
     bool create;
-    struct leat_strings tables, exclude_tables;
-    struct leat_strings include_columns, exclude_columns, mask_columns;
+    struct leat_filter filter;
     int format;     /* enum pg_format */
     int partitions; /* enum pg_partitions, when leat creates the publication */
     bool messages;
@@ -45,7 +42,7 @@ struct pg_settings {
     int64_t confirm_interval_ms;
     int64_t wal_sender_timeout_ms;
     int64_t decoding_work_mem;
-    int on_gap; /* enum pg_on_gap */
+    int on_gap; /* enum leat_on_gap */
     const char *accept_system;
 };
 

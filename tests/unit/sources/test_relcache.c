@@ -128,7 +128,7 @@ static void relation__excluded_columns_leave_no_trace(void **state)
     struct rel_test t;
     users(&t);
     const char *exclude[] = {"public.users.name", "*.*.tags"};
-    t.settings.exclude_columns = (struct leat_strings){exclude, 2};
+    t.settings.filter.exclude_columns = (struct leat_strings){exclude, 2};
     struct pg_relation *r = put(&t);
     assert_int_equal(r->schema.column_count, 3);
     column_at(r, 0, "id");
@@ -147,7 +147,7 @@ static void relation__a_masked_column_is_a_string_whatever_it_was(void **state)
     t.columns[0].type = NUMERIC;
     t.columns[0].typmod = (10 << 16 | 2) + 4; /* numeric(10,2) */
     const char *mask[] = {"public.users.id", "public.users.tags"};
-    t.settings.mask_columns = (struct leat_strings){mask, 2};
+    t.settings.filter.mask_columns = (struct leat_strings){mask, 2};
     struct pg_relation *r = put(&t);
     for (uint32_t i = 0; i < 4; i += 3) {
         assert_int_equal(r->schema.columns[i].kind, LEAT_STRING);
@@ -165,7 +165,7 @@ static void relation__tables_outside_the_filter_are_known_and_not_captured(void 
     struct rel_test t;
     users(&t);
     const char *tables[] = {"public.orders"};
-    t.settings.tables = (struct leat_strings){tables, 1};
+    t.settings.filter.tables = (struct leat_strings){tables, 1};
     assert_false(put(&t)->captured);
     end(&t);
 }
@@ -176,7 +176,7 @@ static void relation__moves_to_another_schema_name(void **state)
     struct rel_test t;
     users(&t);
     const char *tables[] = {"archive.*"};
-    t.settings.tables = (struct leat_strings){tables, 1};
+    t.settings.filter.tables = (struct leat_strings){tables, 1};
     struct pg_relation *r = put(&t);
     assert_false(r->captured);
     char name[] = "archive";
@@ -262,7 +262,7 @@ static void key__of_identity_skips_excluded_columns(void **state)
     users(&t);
     t.columns[1].flags = t.columns[2].flags = PGOUTPUT_COLUMN_IDENTITY;
     const char *exclude[] = {"public.users.name"};
-    t.settings.exclude_columns = (struct leat_strings){exclude, 1};
+    t.settings.filter.exclude_columns = (struct leat_strings){exclude, 1};
     struct pg_relation *r = put(&t);
     assert_int_equal(column_at(r, 0, "id")->key_ordinal, 1);
     assert_int_equal(column_at(r, 1, "ssn")->key_ordinal, 2);
@@ -393,8 +393,8 @@ static void row__masked_values_show_nothing_but_that_they_are_there(void **state
     users(&t);
     const char *mask[] = {"public.users.id", "public.users.ssn", "public.users.note"},
                *exclude[] = {"*.*.name"};
-    t.settings.mask_columns = (struct leat_strings){mask, 3};
-    t.settings.exclude_columns = (struct leat_strings){exclude, 1};
+    t.settings.filter.mask_columns = (struct leat_strings){mask, 3};
+    t.settings.filter.exclude_columns = (struct leat_strings){exclude, 1};
     struct pg_relation *r = put(&t);
     const struct pgoutput_field before[] = {sent("7"), sent("Ann"), sent("123-45"), NOTHING,
                                             sent("secret")};

@@ -16,7 +16,7 @@ static void settings__plain_ones_are_fine(void **state)
     ok(pg_settings_validate(&s, &err));
     s.slot = "leat_shop_2";
     s.publication = "Any Name";
-    s.password_env = "SHOP_PASSWORD";
+    s.password.env = "SHOP_PASSWORD";
     ok(pg_settings_validate(&s, &err));
 }
 
@@ -49,9 +49,9 @@ static void settings__one_way_to_the_password_at_most(void **state)
     (void)state;
     for (unsigned ways = 0; ways < 8; ways++) {
         struct pg_settings s = plain();
-        s.password_file = ways & 1 ? "/etc/leat/p" : NULL;
-        s.password_env = ways & 2 ? "P" : NULL;
-        s.password_credential = ways & 4 ? "p" : NULL;
+        s.password.file = ways & 1 ? "/etc/leat/p" : NULL;
+        s.password.env = ways & 2 ? "P" : NULL;
+        s.password.credential = ways & 4 ? "p" : NULL;
         bool fine = ways == 0 || ways == 1 || ways == 2 || ways == 4;
         gives(fine ? LEAT_OK : LEAT_ECONFIG, pg_settings_validate(&s, &err));
     }
@@ -64,13 +64,13 @@ static void settings__patterns_need_their_dots(void **state)
         size_t offset;
         const char *key, *good, *bad;
     } LISTS[] = {
-        {offsetof(struct pg_settings, tables), "tables", "public.*", "orders"},
-        {offsetof(struct pg_settings, exclude_tables), "exclude_tables", "*.a.b", "*"},
-        {offsetof(struct pg_settings, include_columns), "include_columns", "public.a.b",
+        {offsetof(struct pg_settings, filter.tables), "tables", "public.*", "orders"},
+        {offsetof(struct pg_settings, filter.exclude_tables), "exclude_tables", "*.a.b", "*"},
+        {offsetof(struct pg_settings, filter.include_columns), "include_columns", "public.a.b",
          "public.a"},
-        {offsetof(struct pg_settings, exclude_columns), "exclude_columns", "*.*.password",
+        {offsetof(struct pg_settings, filter.exclude_columns), "exclude_columns", "*.*.password",
          "password"},
-        {offsetof(struct pg_settings, mask_columns), "mask_columns", "*.*.ssn", "users.ssn"},
+        {offsetof(struct pg_settings, filter.mask_columns), "mask_columns", "*.*.ssn", "users.ssn"},
     };
     for (size_t i = 0; i < sizeof LISTS / sizeof *LISTS; i++) {
         struct pg_settings s = plain();
@@ -149,7 +149,7 @@ static void settings__the_table_is_whole(void **state)
     assert_string_equal(option("sslmode")->choices[PG_SSL_VERIFY_FULL], "verify-full");
     assert_string_equal(option("format")->choices[PG_FORMAT_TEXT], "text");
     assert_string_equal(option("partitions")->choices[PG_PARTITIONS_ROOT], "root");
-    assert_string_equal(option("on_gap")->choices[PG_GAP_RECORD], "record");
+    assert_string_equal(option("on_gap")->choices[LEAT_GAP_RECORD], "record");
     assert_string_equal(option("on_gap")->fallback,
                         "stop"); /* silence is never the default (I10) */
 }

@@ -1,4 +1,4 @@
-#include "sources/postgres/filter.h"
+#include <leat/filter.h>
 
 /* Iterative glob with one point to return to: linear for our patterns, never exponential. */
 static bool glob(struct leat_slice pattern, struct leat_slice name)
@@ -48,11 +48,12 @@ static bool any_table(const struct leat_strings *list, struct leat_slice schema,
     return false;
 }
 
-bool pg_filter_table(const struct pg_settings *s, struct leat_slice schema, struct leat_slice table)
+bool leat_filter_table(const struct leat_filter *f, struct leat_slice schema,
+                       struct leat_slice table)
 {
-    if (s->tables.count && !any_table(&s->tables, schema, table))
+    if (f->tables.count && !any_table(&f->tables, schema, table))
         return false;
-    return !any_table(&s->exclude_tables, schema, table);
+    return !any_table(&f->exclude_tables, schema, table);
 }
 
 /* Splits "schema.table.column" and matches the three; *ret_table tells whether the first two did.
@@ -76,16 +77,51 @@ static bool any_column(const struct leat_strings *list, struct leat_slice schema
     return found;
 }
 
-enum pg_column_rule pg_filter_column(const struct pg_settings *s, struct leat_slice schema,
-                                     struct leat_slice table, struct leat_slice column)
+enum leat_column_rule leat_filter_column(const struct leat_filter *f, struct leat_slice schema,
+                                         struct leat_slice table, struct leat_slice column)
 {
     bool listed = false, ignored = false;
-    bool included = any_column(&s->include_columns, schema, table, column, &listed);
+    bool included = any_column(&f->include_columns, schema, table, column, &listed);
     if (listed && !included)
-        return PG_COLUMN_DROP;
-    if (any_column(&s->exclude_columns, schema, table, column, &ignored))
-        return PG_COLUMN_DROP;
-    if (any_column(&s->mask_columns, schema, table, column, &ignored))
-        return PG_COLUMN_MASK;
-    return PG_COLUMN_KEEP;
+        return LEAT_COLUMN_DROP;
+    if (any_column(&f->exclude_columns, schema, table, column, &ignored))
+        return LEAT_COLUMN_DROP;
+    if (any_column(&f->mask_columns, schema, table, column, &ignored))
+        return LEAT_COLUMN_MASK;
+    return LEAT_COLUMN_KEEP;
+}
+
+/* --- validation --------------------------------------------------------------------------------
+ */
+
+static int dots(const char *pattern)
+{
+    int count = 0;
+    for (; *pattern; pattern++)
+        count += *pattern == '.';
+    return count;
+}
+
+static int list_validate(const struct leat_strings *list, const char *key, int parts,
+                         struct leat_err *err)
+{
+    for (size_t i = 0; i < list->count; i++)
+        if (dots(list->items[i]) < parts - 1)
+            return leat_fail(err, LEAT_ECONFIG, "%s: \"%s\" needs %d parts with dots between", key,
+                             list->items[i], parts);
+    return LEAT_OK;
+}
+
+int leat_filter_validate(const struct leat_filter *f, struct leat_err *err)
+{
+    int status = list_validate(&f->tables, "tables", 2, err);
+    if (!status)
+        status = list_validate(&f->exclude_tables, "exclude_tables", 2, err);
+    if (!status)
+        status = list_validate(&f->include_columns, "include_columns", 3, err);
+    if (!status)
+        status = list_validate(&f->exclude_columns, "exclude_columns", 3, err);
+    if (!status)
+        status = list_validate(&f->mask_columns, "mask_columns", 3, err);
+    return status;
 }

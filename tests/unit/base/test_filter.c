@@ -1,6 +1,6 @@
 /* Which tables and columns are taken: the globs as a table of cases, and against a glob that is
  * slow and plain. */
-#include "sources/postgres/filter.h"
+#include <leat/filter.h>
 
 #include "unit/event/event_model.h"
 
@@ -11,8 +11,8 @@ static struct leat_slice text(const char *s)
 
 static bool table_taken(const char *pattern, const char *schema, const char *table)
 {
-    struct pg_settings s = {.tables = {&pattern, 1}};
-    return pg_filter_table(&s, text(schema), text(table));
+    struct leat_filter s = {.tables = {&pattern, 1}};
+    return leat_filter_table(&s, text(schema), text(table));
 }
 
 static void filter__table_patterns(void **state)
@@ -59,15 +59,15 @@ static void filter__without_tables_all_are_taken_but_the_excluded(void **state)
     (void)state;
     const char *exclude[] = {"public.audit_*", "tmp.*"};
     const char *tables[] = {"public.*"};
-    struct pg_settings s = {.exclude_tables = {exclude, 2}};
-    assert_true(pg_filter_table(&s, text("public"), text("orders")));
-    assert_true(pg_filter_table(&s, text("other"), text("orders")));
-    assert_false(pg_filter_table(&s, text("public"), text("audit_log")));
-    assert_false(pg_filter_table(&s, text("tmp"), text("x")));
+    struct leat_filter s = {.exclude_tables = {exclude, 2}};
+    assert_true(leat_filter_table(&s, text("public"), text("orders")));
+    assert_true(leat_filter_table(&s, text("other"), text("orders")));
+    assert_false(leat_filter_table(&s, text("public"), text("audit_log")));
+    assert_false(leat_filter_table(&s, text("tmp"), text("x")));
     s.tables = (struct leat_strings){tables, 1};
-    assert_true(pg_filter_table(&s, text("public"), text("orders")));
-    assert_false(pg_filter_table(&s, text("other"), text("orders")));
-    assert_false(pg_filter_table(&s, text("public"), text("audit_log"))); /* exclusion wins */
+    assert_true(leat_filter_table(&s, text("public"), text("orders")));
+    assert_false(leat_filter_table(&s, text("other"), text("orders")));
+    assert_false(leat_filter_table(&s, text("public"), text("audit_log"))); /* exclusion wins */
 }
 
 static void filter__column_rules(void **state)
@@ -76,26 +76,26 @@ static void filter__column_rules(void **state)
     const char *include[] = {"public.users.id", "public.users.name*"};
     const char *exclude[] = {"public.users.name_secret", "*.*.password"};
     const char *mask[] = {"*.*.ssn", "public.users.name2", "*.*.password"};
-    struct pg_settings s = {.include_columns = {include, 2},
+    struct leat_filter s = {.include_columns = {include, 2},
                             .exclude_columns = {exclude, 2},
                             .mask_columns = {mask, 3}};
     static const struct {
         const char *schema, *table, *column;
-        enum pg_column_rule rule;
+        enum leat_column_rule rule;
     } CASES[] = {
-        {"public", "users", "id", PG_COLUMN_KEEP},
-        {"public", "users", "name", PG_COLUMN_KEEP},
-        {"public", "users", "name2", PG_COLUMN_MASK},
-        {"public", "users", "name_secret", PG_COLUMN_DROP},
-        {"public", "users", "email", PG_COLUMN_DROP},  /* the table is listed, the column not */
-        {"public", "users", "ssn", PG_COLUMN_DROP},    /* not included: nothing left to mask */
-        {"public", "orders", "email", PG_COLUMN_KEEP}, /* no pattern names the table */
-        {"public", "orders", "ssn", PG_COLUMN_MASK},
-        {"public", "orders", "password", PG_COLUMN_DROP}, /* dropped and masked: dropped */
-        {"other", "users", "email", PG_COLUMN_KEEP},
+        {"public", "users", "id", LEAT_COLUMN_KEEP},
+        {"public", "users", "name", LEAT_COLUMN_KEEP},
+        {"public", "users", "name2", LEAT_COLUMN_MASK},
+        {"public", "users", "name_secret", LEAT_COLUMN_DROP},
+        {"public", "users", "email", LEAT_COLUMN_DROP},  /* the table is listed, the column not */
+        {"public", "users", "ssn", LEAT_COLUMN_DROP},    /* not included: nothing left to mask */
+        {"public", "orders", "email", LEAT_COLUMN_KEEP}, /* no pattern names the table */
+        {"public", "orders", "ssn", LEAT_COLUMN_MASK},
+        {"public", "orders", "password", LEAT_COLUMN_DROP}, /* dropped and masked: dropped */
+        {"other", "users", "email", LEAT_COLUMN_KEEP},
     };
     for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++)
-        assert_int_equal(pg_filter_column(&s, text(CASES[i].schema), text(CASES[i].table),
+        assert_int_equal(leat_filter_column(&s, text(CASES[i].schema), text(CASES[i].table),
                                           text(CASES[i].column)),
                          CASES[i].rule);
 }
@@ -103,9 +103,9 @@ static void filter__column_rules(void **state)
 static void filter__without_rules_every_column_is_kept(void **state)
 {
     (void)state;
-    struct pg_settings s = {.host = NULL};
-    assert_int_equal(pg_filter_column(&s, text("a"), text("b"), text("c")), PG_COLUMN_KEEP);
-    assert_true(pg_filter_table(&s, text("a"), text("b")));
+    struct leat_filter s = {.tables = {NULL, 0}};
+    assert_int_equal(leat_filter_column(&s, text("a"), text("b"), text("c")), LEAT_COLUMN_KEEP);
+    assert_true(leat_filter_table(&s, text("a"), text("b")));
 }
 
 /* By recursion, as one would write it on paper. */
