@@ -57,6 +57,9 @@ int leat_filter_validate(const struct leat_filter *filter, struct leat_err *err)
 bool leat_filter_table(const struct leat_filter *filter, struct leat_slice schema,
                        struct leat_slice table);
 
+/* False: no table of that schema can be taken. */
+bool leat_filter_schema(const struct leat_filter *filter, struct leat_slice schema);
+
 enum leat_column_rule { LEAT_COLUMN_KEEP, LEAT_COLUMN_DROP, LEAT_COLUMN_MASK };
 
 enum leat_column_rule leat_filter_column(const struct leat_filter *filter, struct leat_slice schema,

@@ -56,6 +56,20 @@ bool leat_filter_table(const struct leat_filter *f, struct leat_slice schema,
     return !any_table(&f->exclude_tables, schema, table);
 }
 
+bool leat_filter_schema(const struct leat_filter *f, struct leat_slice schema)
+{
+    bool found = f->tables.count == 0;
+    for (size_t i = 0; !found && i < f->tables.count; i++) {
+        struct leat_slice rest = leat_slice_text(f->tables.items[i]);
+        found = glob(head(&rest), schema);
+    }
+    for (size_t i = 0; found && i < f->exclude_tables.count; i++) {
+        struct leat_slice rest = leat_slice_text(f->exclude_tables.items[i]);
+        found = !glob(head(&rest), schema) || !leat_slice_equal(rest, leat_slice_text("*"));
+    }
+    return found;
+}
+
 /* Splits "schema.table.column" and matches the three; *ret_table tells whether the first two did.
  */
 static bool column_matches(const char *pattern, struct leat_slice schema, struct leat_slice table,

@@ -1,5 +1,9 @@
 """What the publication decides, and what comes with a transaction besides rows."""
 
+import pytest
+
+from tests.support import pgversions
+
 
 def test_publications__a_row_filter_turns_updates_into_what_it_lets_through(pipe):
     """Conformance 68: enters, stays, leaves, stays out."""
@@ -52,3 +56,16 @@ def test_publications__renamed_types_and_labels_do_not_disturb_values(any_pipe):
     first, second = pipe.of("t")
     assert (first["after"]["m"], first["after"]["p"]) == ("sad", "(1,x)")
     assert (second["after"]["m"], second["after"]["p"]) == ("blue", "(1,x,3)")
+
+
+@pytest.mark.parametrize("version", pgversions.ALL)
+def test_publications__a_keyless_table_that_is_younger_than_the_backlog(open_pipe, servers, version):
+    """Rule 12: nothing that the slot still holds may need a publication that is younger than it."""
+    pipe = open_pipe(servers.get(version))
+    pipe.sql("CREATE TABLE t (id int PRIMARY KEY)")
+    pipe.start()
+    pipe.leat.stop()
+    pipe.run("INSERT INTO t VALUES (1); CREATE TABLE keyless (v text); INSERT INTO t VALUES (2);")
+    pipe.start()
+    pipe.run("INSERT INTO keyless VALUES ('a')")
+    assert [e["after"] for e in pipe.events()] == [{"id": 1}, {"id": 2}, {"v": "a"}]

@@ -160,3 +160,17 @@ def test_slots__a_missing_publication_is_named(any_pipe):
     pipe.sql("SELECT pg_create_logical_replication_slot(%s, 'pgoutput')", pipe.leat.slot)
     start_expecting_trouble(pipe, "publication")
     pipe.leat.kill9()
+
+
+def test_slots__none_is_made_that_may_fill_the_disk(own_server, open_pipe):
+    """Rule 20: without a limit the operator must say so."""
+    server = own_server(max_slot_wal_keep_size="-1")
+    pipe = open_pipe(server)
+    pipe.sql("CREATE TABLE t (id int PRIMARY KEY)")
+    pipe.leat.spawn()
+    pipe.wait_error("max_slot_wal_keep_size is -1", "allow_unlimited_wal")
+    assert server.slot(pipe.leat.slot) is None
+    pipe.leat.stop()
+    pipe.start(allow_unlimited_wal=True)
+    pipe.sql("INSERT INTO t VALUES (1)")
+    assert [e["after"] for e in pipe.events()] == [{"id": 1}]

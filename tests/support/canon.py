@@ -12,6 +12,7 @@ import re
 
 INTEGERS = {"smallint", "integer", "bigint", "oid"}
 FLOATS = {"real", "double precision"}
+ROUNDED = "float of six digits"  # no type: all that some tools print of one
 TIMES = {"timestamp without time zone", "timestamp with time zone", "date", "time without time zone"}
 NONE = object()
 
@@ -35,6 +36,8 @@ def from_text(type_name, text):
         return int(text)
     if name in FLOATS:
         return _float(float(text), name)
+    if name == ROUNDED:
+        return f"{float(text):g}"
     if name == "boolean":
         return text in ("t", "true")
     if name == "money":  # an event has the exact amount; the sign and the commas are the locale's
@@ -63,6 +66,8 @@ def from_event(type_name, value):
         return _event_array(name, value)
     if name in FLOATS:
         return _float(float(value), name)
+    if name == ROUNDED:
+        return f"{float(value):g}"
     if name == "boolean":
         return value
     if name == "bytea":

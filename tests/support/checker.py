@@ -20,6 +20,7 @@ Prints one JSON object; exit code 0 if nothing is wrong, 1 otherwise.
 import argparse
 import base64
 import json
+import re
 import sys
 
 from . import model as models
@@ -59,19 +60,31 @@ def is_row(event, table=None):
     return row and (table is None or event.get("table") == table)
 
 
+POSITIONS = (
+    (re.compile(r"^(\d+)/([0-9A-F]+)/([0-9A-F]+)$"), lambda m: ("", (int(m[1]), int(m[2], 16) << 32 | int(m[3], 16)))),
+    (re.compile(r"^(\d+)-\d+-(\d+)$"), lambda m: (m[1], int(m[2]))),
+    (re.compile(r"^([0-9a-f-]{36}(?::[a-z_]\w*)?):(\d+)$"), lambda m: (m[1], int(m[2]))),
+    (re.compile(r"^(.*)\.(\d+):(\d+)$"), lambda m: (m[1], (int(m[2]), int(m[3])))))
+
+
 def position(event):
-    """(timeline, commit LSN) of an event's transaction, or None if its id does not look like that."""
-    try:
-        timeline, high, low = event["tx"]["id"].split("/")
-        return int(timeline), int(high, 16) << 32 | int(low, 16)
-    except (ValueError, KeyError, TypeError):
-        return None
+    """(line, place) of an event's transaction, or None if its id does not look like one. Places of a line rise.
+
+    A line is the cluster with (timeline, commit LSN), a domain of MariaDB's GTIDs, a server of MySQL's, or a server's
+    log with (file, position).
+    """
+    identity = (event.get("tx") or {}).get("id")
+    for pattern, read in POSITIONS:
+        match = pattern.match(identity) if isinstance(identity, str) else None
+        if match:
+            return read(match)
+    return None
 
 
 class Ordered(Validator):
     def __init__(self, dense=True):
         super().__init__()
-        self.dense, self.seq, self.last, self.steps = dense, None, None, {}
+        self.dense, self.seq, self.last, self.steps = dense, None, {}, {}
 
     def event(self, event):
         seq = event["seq"]
@@ -88,9 +101,10 @@ class Ordered(Validator):
         here = position(next((e for e in events if is_row(e)), events[0]))
         if here is None or not any(is_row(e) for e in events):
             return
-        if self.last is not None and here <= self.last:
-            self.wrong(f"seq {events[0]['seq']}: commit {events[0]['tx']['id']} after {self.last}")
-        self.last = here
+        line, place = here
+        if line in self.last and place <= self.last[line]:
+            self.wrong(f"seq {events[0]['seq']}: commit {events[0]['tx']['id']} after {self.last[line]}")
+        self.last[line] = place
 
 
 class Unique(Validator):

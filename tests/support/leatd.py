@@ -2,8 +2,13 @@
 
         Leat(dir, server, database) ── start ──▶ running ── stop | kill9 ──▶ down ── start …
 
-Only the command line, the configuration file and /proc are used: this is what a user has. Whether the
-daemon has caught up is asked from the *server* (its slot's confirmed position), never from leat itself.
+Only the command line, the configuration file and /proc are used: this is what a user has. What depends on the kind of
+server is the business of its *tap* (server.tap): the settings of a source, which session streams to us, and whether all
+that the server has logged by now is durable here.
+
+    class Tap:
+        source(name, database) ─▶ settings      environment() ─▶ variables that hold secrets
+        session(leat) ─▶ who streams, or None   end() ─▶ target     reached(leat, target) ─▶ bool     describe(…)
 """
 import json
 import os
@@ -16,7 +21,6 @@ import urllib.request
 from pathlib import Path
 
 from . import places
-from .pgserver import lsn
 
 FINE, FAILED, USAGE, FINDINGS = 0, 1, 2, 3
 
@@ -41,16 +45,19 @@ class Leat:
         self.log_file = self.root / "leat.log"
         self.http_port = places.free_port()
         self.store = {"path": str(self.store_dir), **(store or {})}
-        self.source = {
-            "type": "postgres", "host": str(server.socket_dir), "port": server.port, "database": database,
-            "user": server.user, "sslmode": "disable", "create": True, "slot": f"leat_{name}",
-            "publication": f"leat_{name}", "tables": ["public.*"], **(source or {})}
-        self.environment = {}
+        self.source = {**self.tap.source(name, database), **(source or {})}
+        self.environment = self.tap.environment()
         self.process = None
+        self.spawned_at = 0.0
         self.sampler = None
         self.write_config()
 
     # --- configuration ------------------------------------------------------------------------
+
+    @property
+    def tap(self):
+        """Of the server that we read now: after a failover it is another one."""
+        return self.server.tap
 
     @property
     def slot(self):
@@ -78,6 +85,7 @@ class Leat:
         environment.pop("LEAT_FAILPOINT", None)
         if failpoint:
             environment["LEAT_FAILPOINT"] = failpoint
+        self.spawned_at = time.time()
         with open(self.log_file, "ab") as log:
             self.process = subprocess.Popen([str(self.program), "run", "-c", str(self.config_file)],
                                             stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment,
@@ -85,21 +93,24 @@ class Leat:
         return self
 
     def start(self, seconds=20, failpoint=None):
-        """Starts and waits until the server says that our slot is being read."""
+        """Starts and waits until the server says that it streams to us."""
         self.spawn(failpoint)
         self.wait_streaming(seconds)
         return self
 
+    def backend(self):
+        """The server's session that streams to this daemon, or None."""
+        return self.tap.session(self)
+
     def streaming(self):
-        slot = self.server.slot(self.slot)
-        return bool(slot and slot["active"])
+        return self.backend() is not None
 
     def wait_streaming(self, seconds=20):
         def there():
             if not self.alive:
                 raise RuntimeError(f"leat ended with {self.process.returncode}:\n{self.log()[-3000:]}")
             return self.streaming()
-        places.wait_until(there, seconds, f"slot {self.slot} active; log:\n{self.log()[-2000:]}")
+        places.wait_until(there, seconds, f"{self.name} streaming; log:\n{self.log()[-2000:]}")
 
     def stop(self, seconds=15):
         """SIGTERM; returns (exit code, seconds it took)."""
@@ -144,20 +155,13 @@ class Leat:
     # --- progress -----------------------------------------------------------------------------
 
     def wait_caught_up(self, seconds=60, until=None):
-        """Until the slot has confirmed all that the server has flushed by now, hence all is durable here."""
-        target = until or self.server.flush_lsn()
-
-        def confirmed():
-            slot = self.server.slot(self.slot)
-            return slot is not None and lsn(slot["confirmed_flush_lsn"]) >= target
+        """Until all that the server has logged by now (or up to a place of the log) is durable here."""
+        target = until or self.tap.end()
         try:
-            places.wait_until(confirmed, seconds, "")
+            places.wait_until(lambda: self.tap.reached(self, target), seconds, "")
         except TimeoutError:
-            slot = self.server.slot(self.slot)
-            raise TimeoutError(
-                f"not caught up within {seconds} s: slot {slot and slot['confirmed_flush_lsn']}, "
-                f"target {target >> 32:X}/{target & 0xffffffff:X}; alive {self.alive}; "
-                f"log:\n{self.log()[-2500:]}") from None
+            raise TimeoutError(f"not caught up within {seconds} s: {self.tap.describe(self, target)}; "
+                               f"alive {self.alive}; log:\n{self.log()[-2500:]}") from None
 
     def wait_events(self, count, seconds=30, **selection):
         """Until at least `count` events can be read; returns them."""
@@ -170,8 +174,9 @@ class Leat:
         """Runs a command of leat on our configuration; returns the finished process with its texts."""
         name = arguments[0:2] if arguments[0] == "offsets" else arguments[0:1]
         rest = arguments[len(name):]
-        return subprocess.run([str(self.program), *name, "-c", str(self.config_file), *rest],
-                              capture_output=True, text=True, timeout=seconds, errors="surrogateescape")
+        return subprocess.run([str(self.program), *name, "-c", str(self.config_file), *rest], capture_output=True,
+                              text=True, timeout=seconds, errors="surrogateescape",
+                              env={**os.environ, **self.environment})
 
     def tail(self, schema=False, **selection):
         """The stored events as dictionaries. Announcements of schemas are left out unless asked for."""

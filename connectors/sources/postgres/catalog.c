@@ -119,11 +119,17 @@ int pg_catalog_slot(PGconn *sql, int version, const char *slot, int64_t timeout_
 int pg_catalog_slot_create(PGconn *stream, int version, const char *slot, int64_t timeout_ms,
                            uint64_t *ret_lsn, struct leat_err *err)
 {
+    static const char WHAT[] = "create the replication slot";
     char command[160];
+    PGresult *result;
+    /* The server gives up first: an attempt that goes on there would hold the slot against our next
+     * one. */
+    snprintf(command, sizeof command, "SET lock_timeout = '%" PRId64 "ms'", timeout_ms * 3 / 4);
+    int status = pg_execute(stream, command, timeout_ms, WHAT, err);
     snprintf(command, sizeof command, "CREATE_REPLICATION_SLOT \"%s\" LOGICAL pgoutput %s", slot,
              version >= 150000 ? "(SNAPSHOT 'nothing')" : "NOEXPORT_SNAPSHOT");
-    PGresult *result;
-    int status = pg_query(stream, command, timeout_ms, "create the replication slot", &result, err);
+    if (!status)
+        status = pg_query(stream, command, timeout_ms, WHAT, &result, err);
     if (status) {
         if (status == LEAT_ERETRY && !err->hint[0])
             leat_err_hint(
@@ -134,7 +140,7 @@ int pg_catalog_slot_create(PGconn *stream, int version, const char *slot, int64_
     }
     *ret_lsn = pg_lsn(result, 0, 1);
     PQclear(result);
-    return LEAT_OK;
+    return pg_execute(stream, "RESET lock_timeout", timeout_ms, WHAT, err);
 }
 
 /* --- publications ------------------------------------------------------------------------------
@@ -265,7 +271,7 @@ int pg_catalog_publish_plan(PGconn *sql, const struct pg_settings *settings, int
     snprintf(with, sizeof with, "publish = 'insert, update, delete%s'%s", truncate, root);
     plan_statement(sql, publication, exists, &names, with, ret_main);
     snprintf(with, sizeof with, "publish = 'insert%s'%s", truncate, root);
-    if (insert_names.len)
+    if (insert_names.len || (!exists && settings->create)) /* made before the slot, or never */
         plan_statement(sql, insert_name, insert_exists, &insert_names, with, ret_insert);
     leat_buf_release(&names);
     leat_buf_release(&insert_names);
@@ -291,8 +297,24 @@ static int publish(PGconn *sql, const char *instance, struct leat_buf *statement
     return status;
 }
 
+/* A slot cannot see a publication that is younger (rule 12): what it still holds would never be
+ * decoded if the stream named one. */
+static int refuse_second(PGconn *sql, int version, const char *instance, const char *slot_name,
+                         struct leat_buf *statement, int64_t timeout_ms, struct leat_err *err)
+{
+    struct pg_slot slot;
+    int status = pg_catalog_slot(sql, version, slot_name, timeout_ms, &slot, err);
+    if (status || !slot.exists)
+        return status;
+    LEAT_WARN("source", instance, "tables without replica identity are left out",
+              LEAT_F_TEXT("reason", "the slot is older than the publication that they need"),
+              LEAT_F_TEXT("statement", leat_buf_text(statement)));
+    leat_buf_reset(statement);
+    return LEAT_OK;
+}
+
 int pg_catalog_publish(PGconn *sql, const struct pg_settings *settings, const char *instance,
-                       int version, const char *publication, int64_t timeout_ms,
+                       int version, const char *publication, const char *slot, int64_t timeout_ms,
                        struct leat_err *err)
 {
     bool exists, insert_exists;
@@ -311,6 +333,8 @@ int pg_catalog_publish(PGconn *sql, const struct pg_settings *settings, const ch
     PQclear(tables);
     if (!status)
         status = publish(sql, instance, &statement, timeout_ms, err);
+    if (!status && exists && !insert_exists && insert_statement.len)
+        status = refuse_second(sql, version, instance, slot, &insert_statement, timeout_ms, err);
     if (!status)
         status = publish(sql, instance, &insert_statement, timeout_ms, err);
     leat_buf_release(&statement);

@@ -84,10 +84,11 @@ int pg_catalog_publish_plan(PGconn *sql, const struct pg_settings *settings, int
                             struct leat_buf *ret_insert, struct leat_err *err) LEAT_MUST_CHECK;
 
 /* Brings publication and <publication>_insert up to date: creates what is missing and adds tables
- * that match; drops nothing. Each statement that ran is logged. */
+ * that match; drops nothing. Each statement that ran is logged. Both are made together, before the
+ * slot: a second one that is missing while the slot is there is not made. */
 int pg_catalog_publish(PGconn *sql, const struct pg_settings *settings, const char *instance,
-                       int server_version, const char *publication, int64_t timeout_ms,
-                       struct leat_err *err) LEAT_MUST_CHECK;
+                       int server_version, const char *publication, const char *slot,
+                       int64_t timeout_ms, struct leat_err *err) LEAT_MUST_CHECK;
 
 /* Appends the identifier, or schema.table, quoted for a statement. */
 void pg_append_identifier(PGconn *conn, struct leat_buf *statement, const char *name);

@@ -111,6 +111,17 @@ static void ask_next(struct pg_source *s)
         ask(s);
 }
 
+/* The clock that commit times are of; ours may be an hour off, and lag and readiness with it. A
+ * message that waited makes the server's look late, so the largest difference is the truest.
+ * 0: nothing was heard yet. */
+static int64_t server_now_us(struct pg_source *s)
+{
+    int64_t now_us = leat_clock_monotonic_us(), sent_us = s->walsender.sent_us;
+    if (sent_us && sent_us - now_us > s->monitor.clock_us)
+        s->monitor.clock_us = sent_us - now_us;
+    return s->monitor.clock_us ? s->monitor.clock_us + now_us : 0;
+}
+
 /* Level: all that came is durable, and the log's end is near. What lies between is other databases'
  * and unpublished log, which the next keepalive passes over. */
 void pg_monitor_lag(struct pg_source *s)
@@ -121,9 +132,10 @@ void pg_monitor_lag(struct pg_source *s)
         end = s->monitor.server_lsn;
     uint64_t behind = end > durable ? end - durable : 0;
     bool level = end && durable >= s->position.lsn && !s->transaction.open && behind <= LEVEL_BYTES;
-    int64_t age_us = leat_clock_wall_us() - stats->last_event_time_us;
+    int64_t now_us = server_now_us(s), age_us = now_us - stats->last_event_time_us;
     stats->lag_bytes = end ? (int64_t)behind : -1;
-    stats->lag_us = level ? 0 : !stats->last_event_time_us ? -1 : age_us > 1 ? age_us : 1;
+    bool known = stats->last_event_time_us && now_us;
+    stats->lag_us = level ? 0 : !known ? -1 : age_us > 1 ? age_us : 1;
 }
 
 void pg_monitor_service(struct pg_source *s)

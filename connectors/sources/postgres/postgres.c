@@ -7,6 +7,8 @@
 #include <leat/clock.h>
 #include <leat/log.h>
 
+#include "sources/postgres/preflight.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <sys/prctl.h>
@@ -102,6 +104,29 @@ static int source_open(void *ctx, const struct leat_source_env *env, struct leat
 /* --- start -------------------------------------------------------------------------------------
  */
 
+/* A server that takes us for a synchronous standby lets every commit of the application wait for
+ * our next status update (rule 17). */
+static int refuse_standby(struct pg_source *s, struct leat_err *err)
+{
+    PGresult *result;
+    char us[LEAT_INSTANCE_MAX + 8];
+    int status = pg_query(s->sql, "SHOW synchronous_standby_names", s->settings.connect_timeout_ms,
+                          "ask for whom commits wait", &result, err);
+    if (status)
+        return status;
+    snprintf(us, sizeof us, "leat-%s", s->instance);
+    bool standby = pg_standbys_include(PQgetvalue(result, 0, 0), us);
+    PQclear(result);
+    if (!standby)
+        return LEAT_OK;
+    leat_fail(err, LEAT_ECONFIG,
+              "synchronous_standby_names takes leat (\"%s\") for a standby: every commit of the "
+              "application would wait for us",
+              us);
+    leat_err_hint(err, "name the standbys themselves; leat check prints the statement");
+    return err->code;
+}
+
 /* A publication that is made now is younger than a slot that is there: the slot decodes with the
  * catalogue of its own time and would never see it (rule 12). */
 static int refuse_younger_publication(struct pg_source *s, struct leat_err *err)
@@ -138,7 +163,7 @@ static int prepare_publication(struct pg_source *s, struct leat_err *err)
         status = refuse_younger_publication(s, err);
     if (!status && s->settings.create && !s->server.in_recovery)
         status = pg_catalog_publish(s->sql, &s->settings, s->instance, s->server.version,
-                                    s->publication, patience, err);
+                                    s->publication, s->slot, patience, err);
     if (!status)
         status = pg_catalog_publications(s->sql, s->publication, patience, &exists,
                                          &s->insert_publication, err);
@@ -250,7 +275,9 @@ static int source_start(void *ctx, struct leat_slice token, struct leat_err *err
     s->rate = (struct pg_rate){.busy = false};
     s->pending = PG_PENDING_NONE;
     s->transaction.open = false;
-    int status = pg_resume_identify(s, token, err);
+    int status = refuse_standby(s, err);
+    if (!status)
+        status = pg_resume_identify(s, token, err);
     if (!status) /* the publication first: a slot that is older cannot see it (rule 12) */
         status = prepare_publication(s, err);
     if (!status)

@@ -68,6 +68,7 @@ struct pg_monitor {
     bool renamed;    /* some relation moved to another schema: announce it */
     int64_t next_ms;
     uint64_t server_lsn; /* end of the server's log when last asked */
+    int64_t clock_us;    /* the server's clock less our monotonic one; 0: not known */
 };
 
 /* How much comes: a busy stream is read in gulps. */

@@ -297,8 +297,8 @@ static void check_clock(struct pg_preflight *p)
     if (size > CLOCK_OFFSET_MAX_US)
         pg_finding(
             p, LEAT_FINDING_WARN, "clock", NULL,
-            "the server's clock is %.1f s %s ours: seconds of lag will be wrong by as much; nothing else depends "
-            "on it",
+            "the server's clock is %.1f s %s ours: when events came (ingested_at) will seem to be so far from when "
+            "they were committed; nothing else depends on it",
             (double)llabs(offset) / 1e6, offset > 0 ? "ahead of" : "behind");
 }
 

@@ -5,7 +5,7 @@
  *     preflight_publication.c   what is asked for against what is published
  *     preflight_tables.c        each published table, its columns and types
  *     preflight_slot.c          our slot, and what makes the server keep its log
- *     preflight_finding.c       questions and findings
+ *     preflight_finding.c       questions and their answers
  *
  * A check is a function: it asks one question and reports what it found, good or bad. A question
  * that the server refuses is a finding too; a connection that breaks ends the look, and
@@ -18,6 +18,8 @@
  */
 #ifndef POSTGRES_PREFLIGHT_H
 #define POSTGRES_PREFLIGHT_H
+
+#include <leat/finding.h>
 
 #include "sources/postgres/postgres.h"
 
@@ -69,38 +71,13 @@ bool pg_preflight_ask(struct pg_preflight *p, const char *id, const char *sql,
  * fine. */
 bool pg_preflight_answered(struct pg_preflight *p, const char *id, int status) LEAT_MUST_CHECK;
 
-/* A finding. `fix` may be NULL: statements, each ending with ';', one a line. */
-void pg_finding(struct pg_preflight *p, enum leat_severity severity, const char *id,
-                const char *fix, const char *format, ...) LEAT_PRINTF(5, 6);
-
-/* A finding whose fix works after a restart of the server only. */
-void pg_finding_restart(struct pg_preflight *p, enum leat_severity severity, const char *id,
-                        const char *fix, const char *format, ...) LEAT_PRINTF(5, 6);
+/* A finding, and one whose fix works after a restart of the server only: <leat/finding.h>. */
+#define pg_finding(p, ...)         leat_finding((p)->report, __VA_ARGS__)
+#define pg_finding_restart(p, ...) leat_finding_restart((p)->report, __VA_ARGS__)
 
 /* A server setting in its base unit; NULL where this server has none of the name. */
 const char *pg_preflight_setting(const struct pg_preflight *p, const char *name);
 int64_t pg_preflight_setting_int(const struct pg_preflight *p, const char *name, int64_t fallback);
-
-/* "-- text" and a line feed: what may only be pasted by somebody who has decided. Control
- * characters become blanks, so that no name can end the comment. */
-void pg_fix_comment(struct leat_buf *fix, const char *format, ...) LEAT_PRINTF(2, 3);
-
-/* Tables for one sentence: "public.a, public.b (id, name) and 7 more". */
-struct pg_tally {
-    int count;
-    struct leat_buf names;
-};
-
-void pg_tally_init(struct pg_tally *tally);
-void pg_tally_add(struct pg_tally *tally, const char *schema, const char *table,
-                  const char *detail);
-
-/* The sentence's part; nothing can be added after it. */
-const char *pg_tally_text(struct pg_tally *tally);
-
-/* A finding of `before`, the names and `after`, if there are names; releases the tally. */
-void pg_tally_report(struct pg_preflight *p, struct pg_tally *tally, enum leat_severity severity,
-                     const char *id, const char *before, const char *after);
 
 /* Whether the source's patterns take the table. */
 bool pg_taken(const struct pg_preflight *p, const char *schema, const char *table);
@@ -115,9 +92,5 @@ void pg_version_defects(int version, struct leat_buf *list, int *ret_fixed);
 /* Whether synchronous_standby_names has our name or "*". Names are compared without case, as the
  * server does. */
 bool pg_standbys_include(const char *list, const char *us);
-
-/* "1.5 GB". */
-enum { PG_SIZE_TEXT = 24 };
-const char *pg_size_format(int64_t bytes, char *ret_text);
 
 #endif

@@ -82,8 +82,8 @@ static bool load_publications(struct pg_preflight *p, struct publications *ret)
 
 /* Tables that the settings ask for and no publication of ours has. */
 struct unpublished {
-    struct pg_tally tables, insert_only, foreign; /* foreign: not ours to publish */
-    bool named;                                   /* one of them is named without wildcard */
+    struct leat_tally tables, insert_only, foreign; /* foreign: not ours to publish */
+    bool named;                                     /* one of them is named without wildcard */
 };
 
 static bool named_exactly(const struct pg_preflight *p, const char *schema, const char *table)
@@ -100,20 +100,20 @@ static bool named_exactly(const struct pg_preflight *p, const char *schema, cons
 
 static void count_unpublished(struct pg_preflight *p, const PGresult *tables, struct unpublished *u)
 {
-    pg_tally_init(&u->tables);
-    pg_tally_init(&u->insert_only);
-    pg_tally_init(&u->foreign);
+    leat_tally_init(&u->tables);
+    leat_tally_init(&u->insert_only);
+    leat_tally_init(&u->foreign);
     u->named = false;
     for (int i = 0; i < PQntuples(tables); i++) {
         const char *schema = PQgetvalue(tables, i, PG_TABLE_SCHEMA),
                    *name = PQgetvalue(tables, i, PG_TABLE_NAME);
         if (pg_true(tables, i, PG_TABLE_PUBLISHED) || !pg_taken(p, schema, name))
             continue;
-        pg_tally_add(&u->tables, schema, name, "");
+        leat_tally_add(&u->tables, schema, name, "");
         if (!pg_true(tables, i, PG_TABLE_IDENTITY))
-            pg_tally_add(&u->insert_only, schema, name, "");
+            leat_tally_add(&u->insert_only, schema, name, "");
         if (!pg_true(tables, i, PG_TABLE_OWNED))
-            pg_tally_add(&u->foreign, schema, name, "");
+            leat_tally_add(&u->foreign, schema, name, "");
         u->named |= named_exactly(p, schema, name);
     }
 }
@@ -165,18 +165,18 @@ static void report_creation(struct pg_preflight *p, const struct publications *h
     else if (!s->superuser && (u->foreign.count || !have->owned))
         pg_finding(p, LEAT_FINDING_FATAL, "publication", fix,
                    "leat would publish tables that are not its own%s%s: let their owner do it",
-                   u->foreign.count ? ": " : "", pg_tally_text(&u->foreign));
+                   u->foreign.count ? ": " : "", leat_tally_text(&u->foreign));
     else if (!have->exists)
         pg_finding(p, LEAT_FINDING_NOTE, "publication", NULL,
                    "publication \"%s\" does not exist: leat will create it, with %d tables", name,
                    u->tables.count - u->insert_only.count);
     else
         pg_finding(p, LEAT_FINDING_NOTE, "publication", NULL,
-                   "leat will add to publication \"%s\": %s", name, pg_tally_text(&u->tables));
+                   "leat will add to publication \"%s\": %s", name, leat_tally_text(&u->tables));
     if (u->insert_only.count)
         pg_finding(p, LEAT_FINDING_NOTE, "insert_only", NULL,
                    "no replica identity, so only inserts will be published: %s",
-                   pg_tally_text(&u->insert_only));
+                   leat_tally_text(&u->insert_only));
 }
 
 static void report_unpublished(struct pg_preflight *p, const struct publications *have,
@@ -202,7 +202,7 @@ static void report_unpublished(struct pg_preflight *p, const struct publications
     else
         pg_finding(p, u.named ? LEAT_FINDING_FATAL : LEAT_FINDING_WARN, "publication",
                    leat_buf_text(&fix), "the settings ask for tables that are not published: %s",
-                   pg_tally_text(&u.tables));
+                   leat_tally_text(&u.tables));
     release_unpublished(&u);
     leat_buf_release(&fix);
 }
@@ -237,7 +237,7 @@ static const char *unpublishable(const PGresult *r, int row)
 }
 
 static void check_pattern(struct pg_preflight *p, const char *pattern, const PGresult *r,
-                          struct pg_tally *others)
+                          struct leat_tally *others)
 {
     const char *items[] = {pattern};
     const struct leat_filter one = {.tables = {items, 1}};
@@ -253,7 +253,7 @@ static void check_pattern(struct pg_preflight *p, const char *pattern, const PGr
                        "tables: %s.%s is no ordinary table (%s): its changes are not in the log",
                        schema, name, why);
         else if (why && PQgetvalue(r, i, 2)[0] != 'v')
-            pg_tally_add(others, schema, name, why);
+            leat_tally_add(others, schema, name, why);
     }
     if (!found)
         pg_finding(p, LEAT_FINDING_WARN, "table_pattern", NULL,
@@ -268,14 +268,15 @@ static void check_patterns(struct pg_preflight *p)
         "JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind IN ('r', 'p', 'f', 'v', 'm') "
         "AND c.relpersistence <> 't' AND n.nspname NOT IN ('pg_catalog', 'information_schema') ORDER BY 1, 2";
     PGresult *r;
-    struct pg_tally others;
+    struct leat_tally others;
     if (!p->settings->filter.tables.count || !pg_preflight_ask(p, "table_pattern", QUERY, NULL, 0, &r))
         return;
-    pg_tally_init(&others);
+    leat_tally_init(&others);
     for (size_t i = 0; i < p->settings->filter.tables.count; i++)
         check_pattern(p, p->settings->filter.tables.items[i], r, &others);
-    pg_tally_report(p, &others, LEAT_FINDING_NOTE, "table_kind",
-                    "the patterns match what cannot be in the log: ", "");
+    leat_tally_report(
+        &others, p->report, LEAT_FINDING_NOTE, "table_kind",
+        "the patterns match what cannot be in the log: ", "");
     PQclear(r);
 }
 

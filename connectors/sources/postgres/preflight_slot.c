@@ -59,10 +59,10 @@ static void report_unusable(struct pg_preflight *p, const char *why)
     bool lost = strcmp(s->wal_status, "lost") == 0 || s->invalidation_reason[0];
     struct leat_buf fix;
     leat_buf_init(&fix, FIX_MAX);
-    pg_fix_comment(&fix, "%s: SELECT pg_drop_replication_slot('%s');",
-                   lost ? "with on_gap: record leat does this itself, and stores one gap event"
-                        : "choose another name with slot:, or, if nobody needs it",
-                   slot);
+    leat_fix_comment(&fix, "%s: SELECT pg_drop_replication_slot('%s');",
+                     lost ? "with on_gap: record leat does this itself, and stores one gap event"
+                          : "choose another name with slot:, or, if nobody needs it",
+                     slot);
     pg_finding(p, LEAT_FINDING_FATAL, "slot", leat_buf_text(&fix),
                "slot \"%s\" %s (plugin \"%s\", database \"%s\"%s%s%s%s)", slot, why, s->plugin,
                s->database, s->wal_status[0] ? ", log " : "", s->wal_status,
@@ -133,9 +133,9 @@ static void check_two_phase(struct pg_preflight *p)
     if (!on)
         return;
     leat_buf_init(&fix, FIX_MAX);
-    pg_fix_comment(&fix,
-                   "once what it holds may be given up: SELECT pg_drop_replication_slot('%s');",
-                   p->source->slot);
+    leat_fix_comment(&fix,
+                     "once what it holds may be given up: SELECT pg_drop_replication_slot('%s');",
+                     p->source->slot);
     pg_finding(
         p, LEAT_FINDING_FATAL, "two_phase", leat_buf_text(&fix),
         "slot \"%s\" was made with two_phase: prepared transactions would come before they are committed, which "
@@ -151,9 +151,9 @@ static void check_slot_age(struct pg_preflight *p)
     if (!p->slot.exists || !p->unpublished || slot_unusable(p))
         return;
     leat_buf_init(&fix, FIX_MAX);
-    pg_fix_comment(&fix,
-                   "once what it holds may be given up: SELECT pg_drop_replication_slot('%s');",
-                   p->source->slot);
+    leat_fix_comment(&fix,
+                     "once what it holds may be given up: SELECT pg_drop_replication_slot('%s');",
+                     p->source->slot);
     pg_finding(
         p, LEAT_FINDING_FATAL, "slot_age", leat_buf_text(&fix),
         p->version >= 180000
@@ -187,7 +187,7 @@ static void report_rows(struct pg_preflight *p, enum leat_severity severity, con
     leat_buf_init(&fix, FIX_MAX);
     list_rows(result, 0, &list);
     for (int i = 0; i < PQntuples(result) && i < LISTED_MAX; i++)
-        pg_fix_comment(&fix, "if it is not needed: %s", PQgetvalue(result, i, 1));
+        leat_fix_comment(&fix, "if it is not needed: %s", PQgetvalue(result, i, 1));
     pg_finding(p, severity, id, leat_buf_text(&fix), "%s%s", before, leat_buf_text(&list));
     leat_buf_release(&list);
     leat_buf_release(&fix);
@@ -267,11 +267,11 @@ static void check_retention(struct pg_preflight *p)
 {
     static const char ID[] = "max_slot_wal_keep_size";
     int64_t keep = pg_preflight_setting_int(p, ID, -2), disk_free = 0, disk_size = 0;
-    char fix[120], a[PG_SIZE_TEXT], b[PG_SIZE_TEXT], disk[120] = "";
+    char fix[120], a[LEAT_SIZE_TEXT], b[LEAT_SIZE_TEXT], disk[120] = "";
     int64_t advice = KEEP_DEFAULT;
     if (keep >= 0) {
         pg_finding(p, LEAT_FINDING_OK, ID, NULL, "at most %s of log are kept for a slot",
-                   pg_size_format(keep * MIB, a));
+                   leat_size_format(keep * MIB, a));
         return;
     }
     if (keep == -2) {
@@ -284,15 +284,16 @@ static void check_retention(struct pg_preflight *p)
     if (measure_disk(p, &disk_free, &disk_size)) {
         advice = disk_free / 2 / GIB > 1 ? disk_free / 2 / GIB : 1;
         snprintf(disk, sizeof disk, " (the disk of data_directory has %s free of %s)",
-                 pg_size_format(disk_free, a), pg_size_format(disk_size, b));
+                 leat_size_format(disk_free, a), leat_size_format(disk_size, b));
     }
     snprintf(fix, sizeof fix, "ALTER SYSTEM SET %s = '%" PRId64 "GB';\nSELECT pg_reload_conf();",
              ID, advice);
+    bool allowed = p->settings->allow_unlimited_wal;
     pg_finding(
-        p, LEAT_FINDING_WARN, ID, fix,
+        p, allowed ? LEAT_FINDING_WARN : LEAT_FINDING_FATAL, ID, fix,
         "%s is -1: while leat is down, log is kept until the disk is full%s. With a limit the slot is lost "
-        "instead, and the database lives",
-        ID, disk);
+        "instead, and the database lives%s",
+        ID, disk, allowed ? "" : "; allow_unlimited_wal: true makes a slot all the same");
 }
 
 static void check_idle_timeout(struct pg_preflight *p)
@@ -338,11 +339,11 @@ static void check_other_slots(struct pg_preflight *p)
 static void check_decoding_memory(struct pg_preflight *p)
 {
     PGresult *result;
-    char memory[PG_SIZE_TEXT], spilled[PG_SIZE_TEXT];
+    char memory[LEAT_SIZE_TEXT], spilled[LEAT_SIZE_TEXT];
     int64_t kilobytes = pg_preflight_setting_int(p, "logical_decoding_work_mem", 0);
     if (p->version < 130000)
         return;
-    pg_size_format(
+    leat_size_format(
         p->settings->decoding_work_mem ? p->settings->decoding_work_mem : kilobytes * 1024, memory);
     int64_t bytes = 0;
     if (p->version >= 140000 &&
@@ -358,7 +359,7 @@ static void check_decoding_memory(struct pg_preflight *p)
             p, LEAT_FINDING_NOTE, "decoding_work_mem", NULL,
             "the server has %s to decode, and has spilled %s of large transactions to its disk: raise "
             "decoding_work_mem of this source",
-            memory, pg_size_format(bytes, spilled));
+            memory, leat_size_format(bytes, spilled));
     else
         pg_finding(p, LEAT_FINDING_OK, "decoding_work_mem", NULL, "the server has %s to decode",
                    memory);

@@ -147,14 +147,14 @@ static void report_insert_only(struct pg_preflight *p, const PGresult *r, int ro
 static void check_rows(struct pg_preflight *p)
 {
     PGresult *r;
-    struct pg_tally inserts, toast, full, generated, parents;
+    struct leat_tally inserts, toast, full, generated, parents;
     if (!load_rows(p, &r))
         return;
-    pg_tally_init(&inserts);
-    pg_tally_init(&toast);
-    pg_tally_init(&full);
-    pg_tally_init(&generated);
-    pg_tally_init(&parents);
+    leat_tally_init(&inserts);
+    leat_tally_init(&toast);
+    leat_tally_init(&full);
+    leat_tally_init(&generated);
+    leat_tally_init(&parents);
     for (int i = 0; i < PQntuples(r); i++) {
         const char *schema = PQgetvalue(r, i, ROW_SCHEMA), *table = PQgetvalue(r, i, ROW_TABLE);
         bool changes = pg_true(r, i, ROW_CHANGES), identity = pg_true(r, i, ROW_IDENTITY);
@@ -164,35 +164,36 @@ static void check_rows(struct pg_preflight *p)
         else if (!changes && identity && !pg_true(r, i, ROW_MAIN))
             report_insert_only(p, r, i);
         else if (!changes)
-            pg_tally_add(&inserts, schema, table, "");
+            leat_tally_add(&inserts, schema, table, "");
         if (whole)
-            pg_tally_add(&full, schema, table, "");
+            leat_tally_add(&full, schema, table, "");
         else if (*PQgetvalue(r, i, ROW_TOAST))
-            pg_tally_add(&toast, schema, table, PQgetvalue(r, i, ROW_TOAST));
+            leat_tally_add(&toast, schema, table, PQgetvalue(r, i, ROW_TOAST));
         if (*PQgetvalue(r, i, ROW_GENERATED))
-            pg_tally_add(&generated, schema, table, PQgetvalue(r, i, ROW_GENERATED));
+            leat_tally_add(&generated, schema, table, PQgetvalue(r, i, ROW_GENERATED));
         if (pg_true(r, i, ROW_CHILDREN))
-            pg_tally_add(&parents, schema, table, "");
+            leat_tally_add(&parents, schema, table, "");
     }
     PQclear(r);
-    pg_tally_report(p, &inserts, LEAT_FINDING_NOTE, "insert_only", "only inserts are published of ",
-                    "");
-    pg_tally_report(
-        p, &toast, LEAT_FINDING_NOTE, "absent_values",
+    leat_tally_report(
+        &inserts, p->report, LEAT_FINDING_NOTE, "insert_only",
+        "only inserts are published of ", "");
+    leat_tally_report(
+        &toast, p->report, LEAT_FINDING_NOTE, "absent_values",
         "an UPDATE that leaves a long value alone does not send it: it is absent in the event, not NULL. "
         "REPLICA IDENTITY FULL would send it; possible in ",
         "");
-    pg_tally_report(p, &full, LEAT_FINDING_NOTE, "identity_full",
-                    "every UPDATE and DELETE logs the whole old row (REPLICA IDENTITY FULL) of ",
-                    "");
-    pg_tally_report(
-        p, &generated, LEAT_FINDING_NOTE, "generated_columns",
+    leat_tally_report(
+        &full, p->report, LEAT_FINDING_NOTE, "identity_full",
+        "every UPDATE and DELETE logs the whole old row (REPLICA IDENTITY FULL) of ", "");
+    leat_tally_report(
+        &generated, p->report, LEAT_FINDING_NOTE, "generated_columns",
         "generated columns are not in the stream: ",
         p->version >= 180000
             ? "; stored ones are with ALTER PUBLICATION … SET (publish_generated_columns = stored)"
             : "");
-    pg_tally_report(
-        p, &parents, LEAT_FINDING_NOTE, "inheritance",
+    leat_tally_report(
+        &parents, p->report, LEAT_FINDING_NOTE, "inheritance",
         "tables that inherit are tables of their own, and later ones are not published by themselves; parents: ",
         "");
 }
@@ -213,23 +214,23 @@ static const char LEAVES_QUERY[] =
 static void check_partitions(struct pg_preflight *p)
 {
     PGresult *r;
-    struct pg_tally leaves, lost;
+    struct leat_tally leaves, lost;
     bool will_be = p->settings->create && p->settings->partitions == PG_PARTITIONS_LEAF;
     if (p->version < 130000 ||
         !pg_preflight_ask(p, "partitions", LEAVES_QUERY,
                           (const char *const[]){p->source->publication, p->insert_publication}, 2,
                           &r))
         return;
-    pg_tally_init(&leaves);
-    pg_tally_init(&lost);
+    leat_tally_init(&leaves);
+    leat_tally_init(&lost);
     for (int i = 0; i < PQntuples(r); i++) {
         bool root = pg_taken(p, PQgetvalue(r, i, 0), PQgetvalue(r, i, 1));
         bool leaf = pg_taken(p, PQgetvalue(r, i, 2), PQgetvalue(r, i, 3)),
              streamed = pg_true(r, i, 4);
         if (root && !leaf && (streamed || will_be))
-            pg_tally_add(&lost, PQgetvalue(r, i, 2), PQgetvalue(r, i, 3), "");
+            leat_tally_add(&lost, PQgetvalue(r, i, 2), PQgetvalue(r, i, 3), "");
         else if (streamed && leaf)
-            pg_tally_add(&leaves, PQgetvalue(r, i, 2), PQgetvalue(r, i, 3), "");
+            leat_tally_add(&leaves, PQgetvalue(r, i, 2), PQgetvalue(r, i, 3), "");
     }
     PQclear(r);
     struct leat_buf fix;
@@ -242,11 +243,11 @@ static void check_partitions(struct pg_preflight *p)
             p, LEAT_FINDING_WARN, "partitions", will_be ? NULL : leat_buf_text(&fix),
             "partitions come under their own names, which the table patterns leave out, though they take the root: "
             "%s. Add a pattern for them, or publish by the root%s",
-            pg_tally_text(&lost), will_be ? " (partitions: root)" : "");
+            leat_tally_text(&lost), will_be ? " (partitions: root)" : "");
     if (leaves.count)
         pg_finding(p, LEAT_FINDING_NOTE, "partitions", NULL,
                    "partitions come under their own names, not their root's: %s",
-                   pg_tally_text(&leaves));
+                   leat_tally_text(&leaves));
     leat_buf_release(&fix);
     leat_buf_release(&leaves.names);
     leat_buf_release(&lost.names);
@@ -381,23 +382,23 @@ static void report_cover(struct pg_preflight *p, const PGresult *r, int row)
 static void check_cover(struct pg_preflight *p)
 {
     PGresult *r;
-    struct pg_tally narrowed;
+    struct leat_tally narrowed;
     if (!pg_preflight_ask(p, "identity_cover", COVER_QUERY,
                           (const char *const[]){p->source->publication, p->insert_publication}, 2,
                           &r))
         return;
-    pg_tally_init(&narrowed);
+    leat_tally_init(&narrowed);
     for (int i = 0; i < PQntuples(r); i++) {
         bool list = *PQgetvalue(r, i, COVER_LIST), filter = *PQgetvalue(r, i, COVER_FILTER);
         report_cover(p, r, i);
-        pg_tally_add(&narrowed, PQgetvalue(r, i, COVER_SCHEMA), PQgetvalue(r, i, COVER_TABLE),
-                     list && filter ? "columns, rows"
-                     : list         ? "columns"
-                                    : "rows");
+        leat_tally_add(&narrowed, PQgetvalue(r, i, COVER_SCHEMA), PQgetvalue(r, i, COVER_TABLE),
+                       list && filter ? "columns, rows"
+                       : list         ? "columns"
+                                      : "rows");
     }
     PQclear(r);
-    pg_tally_report(
-        p, &narrowed, LEAT_FINDING_NOTE, "narrowed",
+    leat_tally_report(
+        &narrowed, p->report, LEAT_FINDING_NOTE, "narrowed",
         "column lists and row filters leave data out, and refuse to let their columns be dropped or change "
         "type: ",
         "");

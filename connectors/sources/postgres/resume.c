@@ -176,9 +176,35 @@ static int slot_in_use(struct pg_source *s, const struct pg_slot *slot, struct l
     return err->code;
 }
 
+/* A slot without a limit can fill the database's disk while we are down (rule 20). */
+static int refuse_unlimited(struct pg_source *s, struct leat_err *err)
+{
+    PGresult *result;
+    if (s->server.version < 130000 || s->settings.allow_unlimited_wal)
+        return LEAT_OK;
+    int status = pg_query(s->sql, "SHOW max_slot_wal_keep_size", patience(s),
+                          "ask how much log slots may keep", &result, err);
+    if (status)
+        return status;
+    bool unlimited = strcmp(PQgetvalue(result, 0, 0), "-1") == 0;
+    PQclear(result);
+    if (!unlimited)
+        return LEAT_OK;
+    leat_fail(err, LEAT_ECONFIG,
+              "max_slot_wal_keep_size is -1: slot \"%s\" would keep log until the disk is full, "
+              "should leat be down for long",
+              s->slot);
+    leat_err_hint(err, "ALTER SYSTEM SET max_slot_wal_keep_size = '64GB'; SELECT pg_reload_conf(); "
+                       "(half of what the disk can spare), or set allow_unlimited_wal: true");
+    return err->code;
+}
+
 static int slot_create(struct pg_source *s, uint64_t *ret_lsn, struct leat_err *err)
 {
-    int status =
+    int status = refuse_unlimited(s, err);
+    if (status)
+        return status;
+    status =
         pg_catalog_slot_create(s->stream, s->server.version, s->slot, patience(s), ret_lsn, err);
     if (!status)
         LEAT_INFO("source", s->instance, "slot created", LEAT_F_TEXT("slot", s->slot));

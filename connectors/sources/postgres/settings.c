@@ -158,6 +158,14 @@ const struct leat_option pg_options[] = {
             "later). Unless given: the server's setting.",
      .example = "256MiB"},
 
+    {.name = "allow_unlimited_wal",
+     .type = LEAT_OPTION_BOOL,
+     .offset = AT(allow_unlimited_wal),
+     .fallback = "false",
+     .doc = "Make a slot on a server whose max_slot_wal_keep_size is -1. Such a slot keeps log until "
+            "the disk of the database is full, should leat be down for long; with a limit the slot "
+            "is lost instead."},
+
     {.section = "When the log is gone",
      .name = "on_gap",
      .type = LEAT_OPTION_CHOICE,

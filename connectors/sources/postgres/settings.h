@@ -42,6 +42,7 @@ struct pg_settings {
     int64_t confirm_interval_ms;
     int64_t wal_sender_timeout_ms;
     int64_t decoding_work_mem;
+    bool allow_unlimited_wal;
     int on_gap; /* enum leat_on_gap */
     const char *accept_system;
 };

@@ -18,7 +18,7 @@ enum {
     HEAD_BYTES = 5,       /* type byte and length */
     DATA_HEAD_BYTES = 25, /* 'w', start, end, time */
     STATUS_BYTES = 34,
-    ERROR_MAX = 64 << 10,
+    SHORT_BYTES_MAX = 30000, /* libpq's bound, too, for what is neither row nor text */
 };
 /* 2000-01-01 in Unix microseconds. */
 static const int64_t EPOCH_2000_US = 946684800000000;
@@ -203,6 +203,17 @@ static int server_notice(struct leat_slice body, struct leat_err *err)
     return skips ? server_error(body, err) : LEAT_OK;
 }
 
+/* Is this how a message begins that the server sends here? Asked before its end is waited for: of
+ * nonsense the length is nonsense too, and no reason to raise row_max. Only rows and texts are
+ * long. */
+static bool head_plausible(uint8_t type, uint32_t len)
+{
+    static const char LONG[] = "dEN", SHORT[] = "cCZSAW";
+    if (memchr(LONG, type, sizeof LONG - 1))
+        return len >= 4 && len <= INT32_MAX;
+    return memchr(SHORT, type, sizeof SHORT - 1) && len >= 4 && len <= SHORT_BYTES_MAX;
+}
+
 /* Cuts the next protocol message out of the buffer; LEAT_AGAIN when it is incomplete. */
 static int frame_next(struct pg_walsender *ws, uint8_t *ret_type, struct leat_slice *ret_body,
                       struct leat_err *err)
@@ -215,8 +226,10 @@ static int frame_next(struct pg_walsender *ws, uint8_t *ret_type, struct leat_sl
     uint32_t len;
     memcpy(&len, head + 1, sizeof len);
     len = __builtin_bswap32(len);
-    if (len < 4 || len > INT32_MAX)
-        return leat_fail(err, LEAT_EPROTO, "the server sent a message of %" PRIu32 " bytes", len);
+    if (!head_plausible(head[0], len))
+        return leat_fail(err, LEAT_EPROTO,
+                         "the server sent an unexpected message (type 0x%02x, %" PRIu32 " bytes)",
+                         head[0], len);
     if (left < (size_t)len + 1) {
         ws->need = (size_t)len + 1;
         return LEAT_AGAIN;
@@ -250,6 +263,7 @@ static int copy_data(struct pg_walsender *ws, struct leat_slice body, struct pg_
                          "the server sent a malformed replication message (tag 0x%02x)", tag);
     if (m->lsn > ws->server_lsn)
         ws->server_lsn = m->lsn;
+    ws->sent_us = m->sent_us;
     return LEAT_OK;
 }
 

@@ -47,6 +47,7 @@ struct pg_walsender {
     uint64_t
         server_lsn; /* highest position the server gave: nothing above is ever confirmed (rule 3) */
     uint64_t flush_lsn; /* last confirmed */
+    int64_t sent_us;    /* server's clock in its last message, Unix µs; 0: none yet */
     int64_t received_bytes;
     int64_t received_ms; /* monotonic, last byte */
     int64_t status_ms;   /* monotonic, last status update */

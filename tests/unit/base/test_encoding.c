@@ -3,7 +3,6 @@
 
 #include "unit/outcome.h"
 
-static struct leat_err err;
 static struct leat_arena arena;
 
 static struct leat_slice convert(const char *encoding, struct leat_slice text,

@@ -54,6 +54,18 @@ static void filter__table_patterns(void **state)
             fail_msg("\"%s\" with %s.%s", CASES[i].pattern, CASES[i].schema, CASES[i].table);
 }
 
+static void filter__schemas_that_may_have_a_table(void **state)
+{
+    (void)state;
+    const char *some[] = {"shop.*", "log.a*"}, *none[] = {"tmp.*", "shop.x"};
+    struct leat_filter all = {.exclude_tables = {none, 2}}, few = {.tables = {some, 2}};
+    assert_true(leat_filter_schema(&all, text("any")));
+    assert_true(leat_filter_schema(&all, text("shop")));
+    assert_false(leat_filter_schema(&all, text("tmp")));
+    assert_true(leat_filter_schema(&few, text("log")));
+    assert_false(leat_filter_schema(&few, text("other")));
+}
+
 static void filter__without_tables_all_are_taken_but_the_excluded(void **state)
 {
     (void)state;
@@ -149,6 +161,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(filter__table_patterns),
+        cmocka_unit_test(filter__schemas_that_may_have_a_table),
         cmocka_unit_test(filter__without_tables_all_are_taken_but_the_excluded),
         cmocka_unit_test(filter__column_rules),
         cmocka_unit_test(filter__without_rules_every_column_is_kept),

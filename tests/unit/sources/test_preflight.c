@@ -1,4 +1,4 @@
-/* What of the preflight needs no server: defects by release, standby lists, comments, lists, sizes. */
+/* What of the preflight needs no server: defects by release, standby lists. */
 #include "sources/postgres/preflight.h"
 
 #include <setjmp.h>
@@ -6,25 +6,6 @@
 #include <stdio.h>
 
 #include <cmocka.h>
-
-/* The last finding. */
-static struct {
-    int count;
-    enum leat_severity severity;
-    char id[64], observed[4096], fix[4096];
-} reported;
-
-void leat_report_add(struct leat_report *report, enum leat_severity severity, const char *id,
-                     const char *observed, const char *fix, bool restart)
-{
-    (void)report;
-    (void)restart;
-    reported.count++;
-    reported.severity = severity;
-    snprintf(reported.id, sizeof reported.id, "%s", id);
-    snprintf(reported.observed, sizeof reported.observed, "%s", observed);
-    snprintf(reported.fix, sizeof reported.fix, "%s", fix ? fix : "(none)");
-}
 
 static int defects(int version, char *ret_text, size_t size)
 {
@@ -101,69 +82,21 @@ static void standbys__our_name_is_found_as_the_server_finds_it(void **state)
             fail_msg("found in %s", WITHOUT[i]);
 }
 
-static void comment__stays_a_comment_whatever_the_name(void **state)
+/* Nothing here looks at findings; tests/unit/base/test_finding.c does. */
+void leat_report_add(struct leat_report *report, enum leat_severity severity, const char *id,
+                     const char *observed, const char *fix, bool restart)
 {
-    (void)state;
-    struct leat_buf fix;
-    leat_buf_init(&fix, 4096);
-    pg_fix_comment(&fix, "one: %s", "a\nDROP TABLE x;\r--\t");
-    pg_fix_comment(&fix, "two");
-    assert_string_equal(leat_buf_text(&fix), "-- one: a DROP TABLE x; -- \n-- two");
-    leat_buf_release(&fix);
-}
-
-static void tally__five_are_named_and_the_rest_counted(void **state)
-{
-    (void)state;
-    struct pg_preflight p = {.report = NULL};
-    struct pg_tally tally;
-    pg_tally_init(&tally);
-    reported.count = 0;
-    pg_tally_report(&p, &tally, LEAT_FINDING_WARN, "none", "", "");
-    assert_int_equal(reported.count, 0);
-    pg_tally_init(&tally);
-    for (int i = 0; i < 7; i++)
-        pg_tally_add(&tally, "s", "t", i == 1 ? "x, y" : "");
-    pg_tally_report(&p, &tally, LEAT_FINDING_NOTE, "some", "in ", ".");
-    assert_int_equal(reported.count, 1);
-    assert_int_equal(reported.severity, LEAT_FINDING_NOTE);
-    assert_string_equal(reported.id, "some");
-    assert_string_equal(reported.observed, "in s.t, s.t (x, y), s.t, s.t, s.t and 2 more.");
-    assert_string_equal(reported.fix, "(none)");
-}
-
-static void finding__an_empty_fix_is_none(void **state)
-{
-    (void)state;
-    struct pg_preflight p = {.report = NULL};
-    pg_finding(&p, LEAT_FINDING_FATAL, "id", "", "%d of %s", 2, "them");
-    assert_string_equal(reported.fix, "(none)");
-    assert_string_equal(reported.observed, "2 of them");
-    pg_finding(&p, LEAT_FINDING_FATAL, "id", "SELECT 1;", "text");
-    assert_string_equal(reported.fix, "SELECT 1;");
-}
-
-static void size__is_short(void **state)
-{
-    (void)state;
-    static const struct {
-        int64_t bytes;
-        const char *text;
-    } CASES[] = {{0, "0 bytes"},         {1023, "1023 bytes"},       {1024, "1.0 kB"},
-                 {1536, "1.5 kB"},       {64 << 20, "64 MB"},        {INT64_C(50) << 30, "50 GB"},
-                 {INT64_C(3) << 40, "3.0 TB"}, {INT64_C(5000) << 40, "5000 TB"}};
-    char text[PG_SIZE_TEXT];
-    for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++)
-        assert_string_equal(pg_size_format(CASES[i].bytes, text), CASES[i].text);
+    (void)report;
+    (void)severity;
+    (void)id;
+    (void)observed;
+    (void)fix;
+    (void)restart;
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(size__is_short),
-        cmocka_unit_test(comment__stays_a_comment_whatever_the_name),
-        cmocka_unit_test(finding__an_empty_fix_is_none),
-        cmocka_unit_test(tally__five_are_named_and_the_rest_counted),
         cmocka_unit_test(standbys__our_name_is_found_as_the_server_finds_it),
         cmocka_unit_test(version__a_good_release_has_none),
         cmocka_unit_test(version__each_release_has_its_defects_and_the_one_that_mends_them),

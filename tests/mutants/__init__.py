@@ -1,0 +1,1 @@
+"""Mutants of the sources: each breaks one rule, and one test must notice."""
