@@ -23,6 +23,7 @@ struct leat_source_env {
     const char *instance; /* name in configuration, logs, metrics and store keys */
     struct leat_source_stats *stats;
     int wake_fd; /* readable when poll should return early: durable progress, stop */
+    const char *directory; /* the store's: for scratch files without a name, on the same disk */
 };
 
 struct leat_source_ops {

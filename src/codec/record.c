@@ -151,7 +151,7 @@ static const struct leat_external *put_row(struct leat_buf *buf, const struct le
     return externals;
 }
 
-static uint8_t event_flags(const struct leat_event *e)
+static uint8_t event_flags(const struct leat_event *e, const struct leat_transaction *t)
 {
     unsigned flags = 0;
     flags |= e->before_form == LEAT_BEFORE_KEY ? FLAG_BEFORE_KEY : 0;
@@ -161,8 +161,7 @@ static uint8_t event_flags(const struct leat_event *e)
     flags |= e->truncate_restart ? FLAG_RESTART : 0;
     flags |= e->transactional ? FLAG_TRANSACTIONAL : 0;
     flags |= e->topic.len || e->body.len || e->metadata.len ? FLAG_BODY : 0;
-    flags |= !e->transaction || e->event_time_us != e->transaction->commit_time_us ||
-                     e->valid_time_us != e->event_time_us
+    flags |= !t || e->event_time_us != t->commit_time_us || e->valid_time_us != e->event_time_us
                  ? FLAG_TIMES
                  : 0;
     return (uint8_t)flags;
@@ -179,12 +178,13 @@ static void put_body(struct leat_buf *buf, const struct leat_event *e, size_t in
     leat_buf_counted(buf, e->metadata);
 }
 
-bool leat_record_put_event(struct leat_buf *buf, const struct leat_event *e, size_t size_max,
+bool leat_record_put_event(struct leat_buf *buf, const struct leat_event *e,
+                           const struct leat_transaction *transaction, size_t size_max,
                            size_t inline_max, const struct leat_external *externals)
 {
     if (size_max > FRAME_LENGTH_MAX || !leat_buf_reserve(buf, size_max))
         return false;
-    uint8_t flags = event_flags(e);
+    uint8_t flags = event_flags(e, transaction);
     size_t at = frame_begin(buf);
     leat_buf_u8(buf, e->op);
     leat_buf_u8(buf, flags);

@@ -49,7 +49,8 @@ bool leat_record_put_commit(struct leat_buf *buf, uint64_t total) LEAT_MUST_CHEC
 
 /* `size_max` is the bound that leat_record_measure() gave, less the long values when there are
  * externals. */
-bool leat_record_put_event(struct leat_buf *buf, const struct leat_event *event, size_t size_max,
+bool leat_record_put_event(struct leat_buf *buf, const struct leat_event *event,
+                           const struct leat_transaction *transaction, size_t size_max,
                            size_t inline_max,
                            const struct leat_external *externals) LEAT_MUST_CHECK;
 

@@ -57,8 +57,8 @@ static const struct leat_option STORE_OPTIONS[] = {
      .doc = "How blocks of events are stored. A block that does not shrink is stored as it is."},
     {.name = "compression_level", .type = LEAT_OPTION_INT, .offset = AT(store.compression_level),
      .fallback = "1", .min = -7, .max = 19,
-     .doc = "zstd's level: higher is smaller and slower. 1 keeps pace with a database that "
-             "writes hard."},
+     .doc = "zstd's level: higher is smaller and slower. At 1 and below, blocks that fill while a source "
+             "has a lot to say are compressed at -3, which keeps pace with a database that writes hard."},
     {.name = NULL},
 };
 

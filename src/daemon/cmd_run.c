@@ -18,6 +18,7 @@
 #include "daemon/pages.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -25,7 +26,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-enum { TICK_MS = 1000 };
+enum { TICK_MS = 1000, KEEP_MEMORY_BYTES = 8 << 20 };
 
 struct daemon {
     const char *config_path;
@@ -169,6 +170,14 @@ static int serve(struct daemon *d)
     }
 }
 
+/* Blocks and dirty pages are made and given back hundreds of times a second: without this each time
+ * from the kernel, which clears them first. */
+static void keep_memory(void)
+{
+    mallopt(M_TRIM_THRESHOLD, KEEP_MEMORY_BYTES);
+    mallopt(M_MMAP_THRESHOLD, KEEP_MEMORY_BYTES);
+}
+
 static int start(struct daemon *d, struct leat_err *err)
 {
     int status = signals_open(&d->signal_fd, err);
@@ -196,6 +205,7 @@ int cmd_run(const struct command_line *line)
     LEAT_INFO("daemon", NULL, "starting", LEAT_F_TEXT("version", LEAT_VERSION),
               LEAT_F_TEXT("store", s->store.path),
               LEAT_F_INT("sources", (int64_t)leat_config_instance_count(d.config)));
+    keep_memory();
     if (start(&d, &err)) {
         leat_log_err(LEAT_LOG_ERROR, "daemon", NULL, "cannot start", &err);
         exit_code = err.code == LEAT_ECONFIG ? EXIT_USAGE : EXIT_FAILURE;

@@ -10,6 +10,8 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+enum { BUSY_LEVEL = -3 }; /* 1.6 times as quick as 1, five sixths of its ratio */
+
 static struct leat_store_options store_options(const struct leat_settings *s)
 {
     return (struct leat_store_options){
@@ -22,6 +24,12 @@ static struct leat_store_options store_options(const struct leat_settings *s)
     };
 }
 
+/* Who asked for more than the quickest level gets it always. */
+static int busy_level(int level)
+{
+    return level > 1 || level < BUSY_LEVEL ? level : BUSY_LEVEL;
+}
+
 static int runner_open(struct engine *e, const struct leat_config_instance *instance, struct leat_err *err)
 {
     const struct leat_settings *s = leat_config_settings(e->config);
@@ -29,8 +37,9 @@ static int runner_open(struct engine *e, const struct leat_config_instance *inst
         .instance = instance->name,
         .ops = leat_source_named(instance->type->name),
         .ctx = instance->ctx,
+        .directory = s->store.path,
         .batch = {s->store.compression == LEAT_SETTINGS_ZSTD ? LEAT_COMPRESSION_ZSTD : LEAT_COMPRESSION_NONE,
-                  (int)s->store.compression_level},
+                  (int)s->store.compression_level, busy_level((int)s->store.compression_level)},
         .drain_ms = s->shutdown_timeout_ms / 2,
     };
     int status = leat_source_runner_new(&settings, e->store, e->committer, &e->runners[e->runner_count], err);

@@ -13,6 +13,7 @@
 #include "pipeline/batch.h"
 
 #include "codec/record.h"
+#include "pipeline/sealer.h"
 
 #include <leat/clock.h>
 #include <leat/hash.h>
@@ -33,9 +34,11 @@ struct known_schema {
 
 struct leat_batch {
     uint32_t source_id;
-    struct leat_compressor *compressor;
-    struct leat_commit *commit; /* being filled */
-    struct leat_buf token;      /* of the last leat_batch_position() */
+    struct leat_compressor *compressor; /* of blocks that are sealed here … */
+    struct leat_sealer *sealer;         /* … and of those that are sealed beside us */
+    size_t sealing_bytes;               /* raw bytes that are with the sealer */
+    struct leat_commit *commit;         /* being filled */
+    struct leat_buf token;              /* of the last leat_batch_position() */
     bool token_moved;
 
     struct leat_buf raw; /* frames of the open block */
@@ -123,6 +126,8 @@ int leat_batch_new(const struct leat_batch_settings *settings,
     int status = b->commit && b->long_refs ? LEAT_OK : no_memory(err, "a batch");
     if (!status)
         status = leat_compressor_new(settings->compression, settings->level, &b->compressor, err);
+    if (!status)
+        status = leat_sealer_new(settings->compression, settings->busy_level, &b->sealer, err);
     if (status) {
         leat_batch_free(b);
         return status;
@@ -136,6 +141,7 @@ void leat_batch_free(struct leat_batch *b)
     if (!b)
         return;
     leat_commit_free(b->commit);
+    leat_sealer_free(b->sealer);
     leat_compressor_free(b->compressor);
     leat_buf_release(&b->raw);
     leat_buf_release(&b->token);
@@ -257,14 +263,62 @@ int leat_batch_origin(struct leat_batch *b, struct leat_origin *origin, struct l
 /* --- blocks ------------------------------------------------------------------------------------
  */
 
-static int block_seal(struct leat_batch *b, struct leat_err *err)
+static int block_keep(struct leat_batch *b, const struct leat_block *block, struct leat_err *err)
 {
     struct leat_commit *c = b->commit;
-    if (!b->raw_count) /* a commit frame alone waits for the next block with events */
-        return LEAT_OK;
     if (!list_grow((void **)&c->write.blocks, c->write.block_count, &c->block_capacity,
-                   sizeof *c->write.blocks))
+                   sizeof *c->write.blocks)) {
+        free(block->bytes);
         return no_memory(err, "a block");
+    }
+    c->write.blocks[c->write.block_count++] = *block;
+    c->bytes += block->len;
+    return LEAT_OK;
+}
+
+/* Takes the oldest block over that is sealed beside us. LEAT_EOF: there is none. */
+static int block_collect(struct leat_batch *b, struct leat_err *err)
+{
+    struct leat_block block;
+    int status = leat_sealer_collect(b->sealer, &block, err);
+    return status ? status : block_keep(b, &block, err);
+}
+
+/* A full block is sealed beside us while the next one fills … */
+static int block_hand_over(struct leat_batch *b, const struct leat_block_header *header,
+                           struct leat_err *err)
+{
+    int status;
+    while ((status = leat_sealer_put(b->sealer, &b->raw, header, err)) == LEAT_AGAIN) {
+        status = block_collect(b, err);
+        if (status)
+            return status;
+    }
+    return status;
+}
+
+/* … and the last one here, because all wait for it. */
+static int block_finish(struct leat_batch *b, const struct leat_block_header *header,
+                        struct leat_err *err)
+{
+    struct leat_block last;
+    int status = leat_block_seal(b->compressor, leat_buf_slice(&b->raw), header, &last, err);
+    if (status)
+        return status;
+    while ((status = block_collect(b, err)) == LEAT_OK)
+        ;
+    if (status != LEAT_EOF) {
+        free(last.bytes);
+        return status;
+    }
+    leat_buf_reset(&b->raw);
+    leat_buf_shrink(&b->raw, 2 * LEAT_BLOCK_RAW_BYTES);
+    return block_keep(b, &last, err);
+}
+
+static int block_seal(struct leat_batch *b, bool last, struct leat_err *err)
+{
+    struct leat_commit *c = b->commit;
     struct leat_block_header header = {
         .count = b->raw_count,
         .source_id = b->source_id,
@@ -272,17 +326,16 @@ static int block_seal(struct leat_batch *b, struct leat_err *err)
         .max_time_us = b->max_time_us,
         .ingested_at_us = leat_clock_wall_us(),
     };
-    struct leat_block *block = &c->write.blocks[c->write.block_count];
-    int status = leat_block_seal(b->compressor, leat_buf_slice(&b->raw), &header, block, err);
+    size_t raw_len = b->raw.len;
+    if (!b->raw_count) /* a commit frame alone waits for the next block with events */
+        return LEAT_OK;
+    int status = last ? block_finish(b, &header, err) : block_hand_over(b, &header, err);
     if (status)
         return status;
-    c->write.block_count++;
-    c->bytes += block->len;
-    c->raw_bytes += b->raw.len;
+    b->sealing_bytes = last ? 0 : b->sealing_bytes + raw_len;
+    c->raw_bytes += raw_len;
     c->events += b->raw_count;
     c->newest_event_us = b->max_time_us;
-    leat_buf_reset(&b->raw);
-    leat_buf_shrink(&b->raw, 2 * LEAT_BLOCK_RAW_BYTES);
     b->raw_count = 0;
     b->transaction_written = false;
     return LEAT_OK;
@@ -402,7 +455,7 @@ static int frame_put(struct leat_batch *b, const struct leat_event *e, size_t by
     size_t head =
         b->transaction.id.len + 1024; /* the transaction frame; its attributes are short */
     if (b->raw_count && b->raw.len + head + bytes > LEAT_BLOCK_RAW_BYTES) {
-        int status = block_seal(b, err);
+        int status = block_seal(b, false, err);
         if (status)
             return status;
     }
@@ -411,7 +464,8 @@ static int frame_put(struct leat_batch *b, const struct leat_event *e, size_t by
             return leat_fail(err, LEAT_EBUG, "no room for a transaction frame");
         b->transaction_written = true;
     }
-    if (!leat_record_put_event(&b->raw, e, bytes, inline_max, b->long_refs))
+    if (!leat_record_put_event(&b->raw, e, b->transaction_open ? &b->transaction : NULL, bytes,
+                               inline_max, b->long_refs))
         return leat_fail(err, LEAT_ELIMIT, "an event of %zu bytes does not fit into a block",
                          bytes);
     return LEAT_OK;
@@ -431,36 +485,34 @@ static int event_check(const struct leat_event *e, struct leat_err *err)
 }
 
 /* The common case is one measurement, one frame, and no long values. */
-int leat_batch_add(struct leat_batch *b, const struct leat_event *event, struct leat_err *err)
+int leat_batch_add(struct leat_batch *b, const struct leat_event *e, struct leat_err *err)
 {
-    if (b->commit->bytes >= LEAT_BATCH_BYTES)
+    if (b->commit->bytes + b->sealing_bytes >= LEAT_BATCH_BYTES)
         return LEAT_AGAIN;
-    int status = event_check(event, err);
+    int status = event_check(e, err);
     if (status)
         return status;
-    struct leat_event e = *event;
-    e.transaction = b->transaction_open ? &b->transaction : NULL;
     size_t inline_max = LEAT_VALUE_INLINE_MAX;
     uint32_t long_count;
-    size_t bytes = leat_record_measure(&e, inline_max, &long_count);
+    size_t bytes = leat_record_measure(e, inline_max, &long_count);
     if (bytes > WIDE_EVENT_BYTES) {
         inline_max = WIDE_INLINE_MAX;
-        bytes = leat_record_measure(&e, inline_max, &long_count);
+        bytes = leat_record_measure(e, inline_max, &long_count);
     }
     if (long_count) {
-        status = long_values_put(b, &e, inline_max, long_count, err);
+        status = long_values_put(b, e, inline_max, long_count, err);
         if (status)
             return status;
-        bytes = frame_bound(&e, bytes, inline_max, long_count);
+        bytes = frame_bound(e, bytes, inline_max, long_count);
     }
-    status = frame_put(b, &e, bytes, inline_max, err);
+    status = frame_put(b, e, bytes, inline_max, err);
     b->long_done = 0;
     if (status)
         return status;
-    if (!b->raw_count || e.event_time_us < b->min_time_us)
-        b->min_time_us = e.event_time_us;
-    if (!b->raw_count || e.event_time_us > b->max_time_us)
-        b->max_time_us = e.event_time_us;
+    if (!b->raw_count || e->event_time_us < b->min_time_us)
+        b->min_time_us = e->event_time_us;
+    if (!b->raw_count || e->event_time_us > b->max_time_us)
+        b->max_time_us = e->event_time_us;
     b->raw_count++;
     b->transaction_stored = true;
     b->part_next = b->part_set;
@@ -484,7 +536,7 @@ int leat_batch_position(struct leat_batch *b, struct leat_slice token, struct le
 
 int leat_batch_take(struct leat_batch *b, struct leat_commit **ret_commit, struct leat_err *err)
 {
-    int status = block_seal(b, err);
+    int status = block_seal(b, true, err);
     if (status)
         return status;
     struct leat_commit *fresh = calloc(1, sizeof *fresh);
@@ -510,14 +562,18 @@ int leat_batch_take(struct leat_batch *b, struct leat_commit **ret_commit, struc
 
 void leat_batch_discard(struct leat_batch *b)
 {
+    struct leat_err ignored;
     struct leat_commit *fresh = calloc(1, sizeof *fresh);
     if (!fresh)
         abort(); /* a hundred bytes: nothing sensible is left to do */
+    while (block_collect(b, &ignored) != LEAT_EOF)
+        ;
     leat_commit_free(b->commit);
     b->commit = fresh;
     leat_buf_reset(&b->raw);
     leat_buf_reset(&b->token);
     b->raw_count = 0;
+    b->sealing_bytes = 0;
     b->token_moved = false;
     b->transaction_open = b->transaction_written = false;
     b->long_done = 0;

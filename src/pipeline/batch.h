@@ -5,8 +5,9 @@
  *     new ─▶ [ add … position ─▶ take ─▶ committer ] … ─▶ free
  *                 connection lost: discard, and start again at the durable token
  *
- * The raw frames of the open block are compressed and hashed when the block is full or the batch is
- * taken, all in the source's thread. What was taken belongs to the committer.
+ * The raw frames of the open block are compressed and hashed when the batch is taken, in the
+ * source's thread; a block that is full before that is sealed by a thread beside it (sealer.h).
+ * What was taken belongs to the committer.
  *
  * Bounds:  an open block of LEAT_BLOCK_RAW_MAX, sealed bytes of LEAT_BATCH_BYTES and one block
  * more. Threads: the source's thread only.
@@ -35,7 +36,8 @@ void leat_commit_free(struct leat_commit *commit); /* accepts NULL */
 
 struct leat_batch_settings {
     enum leat_compression compression;
-    int level;
+    int level;      /* of what a source says now and then */
+    int busy_level; /* of full blocks, which come in runs: a backlog, a bulk load */
 };
 
 /* `known` is the source as the store has it; schemas are taught with leat_batch_learn(). */

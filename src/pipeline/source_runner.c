@@ -175,7 +175,8 @@ static void drain(struct leat_source_runner *r)
 static int session(struct leat_source_runner *r, struct leat_err *err)
 {
     const struct leat_source_ops *ops = r->settings.ops;
-    struct leat_source_env env = {r->settings.instance, &r->stats, r->wake_fd};
+    struct leat_source_env env = {r->settings.instance, &r->stats, r->wake_fd,
+                                  r->settings.directory};
     leat_batch_discard(r->batch);
     settle(r, INT64_MAX);
     if (r->stopping)

@@ -36,6 +36,7 @@ struct leat_source_runner_settings {
     const char *instance; /* lives as long as the runner */
     const struct leat_source_ops *ops;
     void *ctx; /* ops->ctx_size bytes, options in place */
+    const char *directory; /* the store's */
     struct leat_batch_settings batch;
     int64_t drain_ms; /* how long stop waits for what was read to become durable */
 };

@@ -66,7 +66,7 @@ static void event_again(const struct leat_record_reader *from, const struct leat
     leat_arena_init(&arena, ARENA_MAX);
     size_t bytes = leat_record_measure(event, SIZE_MAX, &long_count);
     bool put = !from->in_transaction || leat_record_put_transaction(&buf, &from->transaction);
-    if (!put || !leat_record_put_event(&buf, event, bytes, SIZE_MAX, NULL))
+    if (!put || !leat_record_put_event(&buf, event, event->transaction, bytes, SIZE_MAX, NULL))
         abort();
     leat_record_reader_init(&reader, leat_buf_slice(&buf), lookup, &arena);
     while (frame != LEAT_FRAME_EVENT)

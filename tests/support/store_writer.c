@@ -104,7 +104,7 @@ int main(int argc, char **argv)
     if (argc < 4)
         return 2;
     struct leat_store_options options = {.path = argv[1], .segment_bytes = 256 << 10, .map_bytes = 64 << 20};
-    struct leat_batch_settings settings = {LEAT_COMPRESSION_NONE, 0};
+    struct leat_batch_settings settings = {LEAT_COMPRESSION_NONE, 0, 0};
     struct leat_store_source source;
     unsigned first = (unsigned)atoi(argv[2]), last = first + (unsigned)atoi(argv[3]) - 1;
     const char *mutant = argc > 4 ? argv[4] : "";

@@ -108,7 +108,7 @@ static void put_event(struct record_test *t, const struct leat_event *e)
         bound -= value.len;
     }
     size_t before = t->raw.len;
-    assert_true(leat_record_put_event(&t->raw, e, bound, t->inline_max, refs));
+    assert_true(leat_record_put_event(&t->raw, e, e->transaction, bound, t->inline_max, refs));
     assert_true(t->raw.len - before <= bound);
     model_add(t, told(e));
 }
@@ -546,7 +546,7 @@ static void record__without_room_nothing_changes(void **state)
     struct leat_buf small;
     leat_buf_init(&small, bound);
     leat_buf_append(&small, LEAT_SLICE_LITERAL("x"));
-    assert_false(leat_record_put_event(&small, &e, bound, SIZE_MAX, NULL));
+    assert_false(leat_record_put_event(&small, &e, e.transaction, bound, SIZE_MAX, NULL));
     assert_int_equal(small.len, 1);
     leat_buf_release(&small);
     leat_buf_init(&small, 12);
@@ -557,7 +557,7 @@ static void record__without_room_nothing_changes(void **state)
     leat_buf_init(&small, 64 << 20);
     e.body = chance_bytes(&t->c, &t->arena, 17 << 20); /* longer than a frame's length can say */
     bound = leat_record_measure(&e, SIZE_MAX, &long_count);
-    assert_false(leat_record_put_event(&small, &e, bound, SIZE_MAX, NULL));
+    assert_false(leat_record_put_event(&small, &e, e.transaction, bound, SIZE_MAX, NULL));
     assert_int_equal(small.len, 0);
     leat_buf_release(&small);
     test_release(t);

@@ -292,7 +292,7 @@ static void batch__what_the_store_holds_is_not_stored_again(void **state)
     struct batch_test *t = test_new(433);
     model_take(t->m);
     const struct leat_store_source known = {.id = 7, .part_next = 3, .schema_next = 50};
-    const struct leat_batch_settings settings = {LEAT_COMPRESSION_NONE, 0};
+    const struct leat_batch_settings settings = {LEAT_COMPRESSION_NONE, 0, 0};
     struct leat_batch *restarted;
     ok(leat_batch_new(&settings, &known, &restarted, &err));
     for (uint32_t ref = 1; ref < 4096; ref++)

@@ -59,7 +59,7 @@ static void writer_add(struct stream_test *t, struct writer *w, const struct lea
 static void writer_open(struct stream_test *t, struct writer *w, const char *name)
 {
     struct leat_store_source known = {.id = 0};
-    const struct leat_batch_settings settings = {LEAT_COMPRESSION_ZSTD, 1};
+    const struct leat_batch_settings settings = {LEAT_COMPRESSION_ZSTD, 1, -3};
     bool is_new;
     ok(leat_store_source(t->g->store, name, &known, &err));
     ok(leat_batch_new(&settings, &known, &w->batch, &err));
@@ -296,7 +296,7 @@ static void commit_broken(struct stream_test *t, bool long_value)
         else if (i == 1)
             e = (struct leat_event){
                 .op = LEAT_OP_CREATE, .relation = &missing, .after = {1, values}};
-        assert_true(leat_record_put_event(&raw, &e, 4096, 100, &nowhere));
+        assert_true(leat_record_put_event(&raw, &e, e.transaction, 4096, 100, &nowhere));
     }
     struct leat_block_header header = {.count = 3, .source_id = w->id, .ingested_at_us = 1};
     struct leat_block block;
@@ -340,7 +340,7 @@ static void stream__says_when_a_block_holds_fewer_events_than_announced(void **s
     struct leat_stream_event e;
     struct leat_event message = {.op = LEAT_OP_MESSAGE};
     leat_buf_init(&raw, 1 << 20);
-    assert_true(leat_record_put_event(&raw, &message, 4096, 100, NULL));
+    assert_true(leat_record_put_event(&raw, &message, message.transaction, 4096, 100, NULL));
     struct leat_block_header header = {.count = 2, .source_id = w->id, .ingested_at_us = 1};
     struct leat_block block;
     ok(leat_compressor_new(LEAT_COMPRESSION_NONE, 0, &compressor, &err));
