@@ -7,8 +7,11 @@ CC      ?= cc
 PREFIX  ?= /usr/local
 VERSION := 0.1.0
 
-PACKAGES := libpq lmdb libzstd libxxhash libmicrohttpd yaml-0.1 jansson openssl
-DEBIAN   := libpq-dev liblmdb-dev libzstd-dev libxxhash-dev libmicrohttpd-dev libyaml-dev libjansson-dev libssl-dev
+# MySQL's client library is either of two: MariaDB Connector/C (libmariadb) or Oracle's (mysqlclient); `make MYSQL=…` chooses.
+MYSQL    ?= $(firstword $(shell for p in libmariadb mysqlclient; do pkg-config --exists $$p && echo $$p; done) libmariadb)
+PACKAGES := libpq $(MYSQL) lmdb libzstd zlib libxxhash libmicrohttpd yaml-0.1 jansson openssl
+DEBIAN   := libpq-dev default-libmysqlclient-dev liblmdb-dev libzstd-dev zlib1g-dev libxxhash-dev libmicrohttpd-dev libyaml-dev \
+            libjansson-dev libssl-dev
 
 ifeq ($(filter help clean,$(MAKECMDGOALS)),)
 MISSING := $(shell for p in $(PACKAGES); do pkg-config --exists $$p || echo $$p; done)
@@ -48,6 +51,7 @@ CFLAGS_ALL := -std=gnu11 -g $(OPT) $(HARDEN) $(WARN) -D_GNU_SOURCE -DLEAT_VERSIO
               -Iinclude -Isrc -Iconnectors $(shell pkg-config --cflags $(PACKAGES)) $(CFLAGS)
 # Debian's MHD, LMDB and xxhash ship headers without surprises; -Wconversion is for our decoders only.
 DECODERS := connectors/sources/postgres/pgoutput.c $(wildcard connectors/sources/postgres/pgtype*.c) \
+            $(patsubst %,connectors/sources/mysql/%.c,binlog_event binlog_rows row_value row_text row_time json_binary json_patch decimal gtid) \
             src/event/value.c src/event/schema.c $(wildcard src/codec/*.c)
 
 # --- archives, lowest first; LIBS_<dir> is what its unit tests may link -------------------------------------
@@ -63,11 +67,14 @@ LIBS_metrics  := metrics base
 LIBS_http     := http store metrics base
 LIBS_pipeline := pipeline store codec event base
 LIBS_sources  := pipeline store codec event base
+LIBS_mysql    := pipeline store codec event base
 
 SYSTEM := $(shell pkg-config --libs $(PACKAGES)) -lpthread -lm
 
 objects = $(patsubst %.c,$(BUILD)/%.o,$(wildcard $(1)))
-SOURCES_A := $(BUILD)/libleat_sources.a
+CONNECTORS := $(notdir $(wildcard connectors/sources/*))
+source_lib  = $(BUILD)/libleat_source_$(1).a
+SOURCES_A := $(foreach c,$(CONNECTORS),$(call source_lib,$(c)))
 
 all: $(BUILD)/leat
 
@@ -78,9 +85,12 @@ $(call lib,$(1)): $(call objects,src/$(1)/*.c)
 endef
 $(foreach d,$(DIRS),$(eval $(call archive,$(d))))
 
-$(SOURCES_A): $(call objects,connectors/sources/*/*.c)
-	@rm -f $@
-	@ar rcs $@ $^
+define source_archive
+$(call source_lib,$(1)): $(call objects,connectors/sources/$(1)/*.c)
+	@rm -f $$@
+	@ar rcs $$@ $$^
+endef
+$(foreach c,$(CONNECTORS),$(eval $(call source_archive,$(c))))
 
 $(BUILD)/leat: $(call objects,src/daemon/*.c) $(SOURCES_A) $(ARCHIVES)
 	$(call say,LINK,$@) $(CC) $(OPT) $(LINK) -o $@ $(call objects,src/daemon/*.c) -Wl,--start-group $(SOURCES_A) $(ARCHIVES) -Wl,--end-group $(SYSTEM) $(LDFLAGS)
@@ -96,7 +106,7 @@ unit_dir = $(notdir $(patsubst %/,%,$(dir $(1))))
 $(BUILD)/tests/unit/%: tests/unit/%.c $(ARCHIVES) $(SOURCES_A)
 	@mkdir -p $(dir $@)
 	$(call say,TEST,$@) $(CC) $(CFLAGS_ALL) -Itests -MMD -MP -o $@ $< \
-	  -Wl,--start-group $(if $(filter sources,$(call unit_dir,$@)),$(SOURCES_A)) $(foreach l,$(LIBS_$(call unit_dir,$@)),$(call lib,$(l))) -Wl,--end-group \
+	  -Wl,--start-group $(if $(filter sources mysql,$(call unit_dir,$@)),$(SOURCES_A)) $(foreach l,$(LIBS_$(call unit_dir,$@)),$(call lib,$(l))) -Wl,--end-group \
 	  $(LINK) $(SYSTEM) -lcmocka $(LDFLAGS)
 
 unit: $(UNIT) ## unit and golden tests
@@ -142,6 +152,8 @@ integration: all ## integration tests against real servers
 crash: ## kill loops and failpoints: make crash KILLS=300
 	@$(MAKE) --no-print-directory VARIANT=failpoints all
 	@scripts/crash $(KILLS)
+mutants: ## break each rule of the Postgres source, and see a test fail
+	@scripts/mutants
 
 install: all ## binary, man page, configuration, systemd unit under PREFIX (DESTDIR honoured)
 	install -D -m 755 $(BUILD)/leat $(DESTDIR)$(PREFIX)/bin/leat
@@ -154,6 +166,6 @@ clean: ## remove build/
 help: ## this list
 	@sed -n 's/^\([a-z%-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
 
-.PHONY: all unit check check-asan check-tsan fuzz fuzz-build bench bench-micro integration crash install clean help
+.PHONY: all unit check check-asan check-tsan fuzz fuzz-build bench bench-micro integration crash mutants install clean help
 .SECONDARY:
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -44,11 +44,11 @@ static const char *op_letter(uint8_t op)
 /* --- rows ------------------------------------------------------------------------------------ */
 
 /* In an old key the columns outside the key are null, as consumers expect; elsewhere what is absent was
- * too large to be sent again, and its placeholder says so. */
+ * not sent again, and its placeholder says so where the field can hold one. */
 static void put_absent(struct leat_json *j, const struct leat_form_settings *s,
                        const struct leat_column *column, bool key_only)
 {
-    if (s->absent == LEAT_FORM_ABSENT_OMIT)
+    if (s->absent == LEAT_FORM_ABSENT_OMIT || (!key_only && !leat_debezium_can_be_unavailable(column)))
         return;
     leat_json_key(j, column->name);
     if (key_only)

@@ -12,20 +12,37 @@ struct type {
     const char *type;    /* "int32", "bytes" … */
     const char *name;    /* semantic name, version 1; NULL: none */
     bool variable_scale; /* VariableScaleDecimal */
+    bool labels;         /* its type text lists what it may be */
 };
 
-static bool starts_with(struct leat_slice text, const char *prefix)
+/* "enum('a','b')", "set('x')": types that list their labels. */
+static bool has_labels(const struct leat_column *c)
 {
-    size_t len = strlen(prefix);
-    return text.len >= len && memcmp(text.ptr, prefix, len) == 0;
+    static const char ENUM[] = "enum('", SET[] = "set('";
+    return (c->type.len >= sizeof ENUM - 1 && memcmp(c->type.ptr, ENUM, sizeof ENUM - 1) == 0) ||
+           (c->type.len >= sizeof SET - 1 && memcmp(c->type.ptr, SET, sizeof SET - 1) == 0);
 }
 
-static struct type integer_type(struct leat_slice type)
+static bool is_unsigned(const struct leat_column *c)
 {
-    if (starts_with(type, "smallint") || starts_with(type, "int2") || starts_with(type, "smallserial"))
-        return (struct type){.type = "int16"};
-    if (starts_with(type, "integer") || starts_with(type, "int4") || starts_with(type, "serial"))
-        return (struct type){.type = "int32"};
+    static const char WORD[] = " unsigned";
+    return c->type.len && memmem(c->type.ptr, c->type.len, WORD, sizeof WORD - 1);
+}
+
+static struct type integer_type(const struct leat_column *c)
+{
+    static const struct {
+        const char *word, *type, *unsigned_type;
+    } INTEGERS[] = {
+        {"smallint", "int16", "int32"}, {"int2", "int16", "int16"},      {"smallserial", "int16", "int16"},
+        {"tinyint", "int16", "int16"},  {"mediumint", "int32", "int32"}, {"integer", "int32", "int64"},
+        {"int", "int32", "int64"},      {"int4", "int32", "int32"},      {"serial", "int32", "int32"},
+    };
+    if (leat_debezium_type_is(c, "year"))
+        return (struct type){.type = "int32", .name = "io.debezium.time.Year"};
+    for (size_t i = 0; i < sizeof INTEGERS / sizeof *INTEGERS; i++)
+        if (leat_debezium_type_is(c, INTEGERS[i].word))
+            return (struct type){.type = is_unsigned(c) ? INTEGERS[i].unsigned_type : INTEGERS[i].type};
     return (struct type){.type = "int64"};
 }
 
@@ -45,14 +62,23 @@ static struct type decimal_type(const struct leat_form_settings *s, const struct
     return (struct type){.type = "bytes", .name = "org.apache.kafka.connect.data.Decimal"};
 }
 
-static struct type text_type(struct leat_slice type)
+static struct type text_type(const struct leat_column *c)
 {
-    struct type t = {.type = "string"};
-    t.name = starts_with(type, "xml")        ? "io.debezium.data.Xml"
-             : starts_with(type, "ltree")    ? "io.debezium.data.Ltree"
-             : starts_with(type, "tsvector") ? "io.debezium.data.TsVector"
-                                             : NULL;
-    return t;
+    static const struct {
+        const char *word, *name;
+    } TEXTS[] = {
+        {"xml", "io.debezium.data.Xml"},
+        {"ltree", "io.debezium.data.Ltree"},
+        {"tsvector", "io.debezium.data.TsVector"},
+    };
+    if (has_labels(c))
+        return (struct type){.type = "string", .labels = true,
+                             .name = leat_debezium_type_is(c, "set") ? "io.debezium.data.EnumSet"
+                                                                     : "io.debezium.data.Enum"};
+    for (size_t i = 0; i < sizeof TEXTS / sizeof *TEXTS; i++)
+        if (leat_debezium_type_is(c, TEXTS[i].word))
+            return (struct type){.type = "string", .name = TEXTS[i].name};
+    return (struct type){.type = "string"};
 }
 
 static struct type date_type(const struct leat_form_settings *s)
@@ -96,7 +122,7 @@ static struct type type_of(const struct leat_form_settings *s, const struct leat
     case LEAT_BOOL:
         return (struct type){.type = "boolean"};
     case LEAT_INT64:
-        return integer_type(c->type);
+        return integer_type(c);
     case LEAT_UINT64:
         return (struct type){.type = "int64"};
     case LEAT_FLOAT32:
@@ -130,7 +156,7 @@ static struct type type_of(const struct leat_form_settings *s, const struct leat
             return (struct type){.type = "boolean"};
         return (struct type){.type = "bytes", .name = "io.debezium.data.Bits"};
     default:
-        return text_type(c->type);
+        return text_type(c);
     }
 }
 
@@ -210,11 +236,42 @@ static void put_parameters(struct leat_json *j, const struct leat_column *c, uin
     leat_json_object_end(j);
 }
 
+/* The labels, a comma between them; a comma inside one has a backslash in front. */
+static void put_labels(struct leat_json *j, const struct leat_column *c)
+{
+    struct leat_buf labels;
+    bool inside = false;
+    leat_buf_init(&labels, 2 * c->type.len + 1);
+    for (size_t i = 0; i < c->type.len; i++) {
+        uint8_t byte = c->type.ptr[i];
+        bool doubled = inside && byte == '\'' && i + 1 < c->type.len && c->type.ptr[i + 1] == '\'';
+        if (byte == '\'' && !doubled) {
+            inside = !inside;
+            continue;
+        }
+        i += doubled;
+        if (inside && byte == ',')
+            leat_buf_append_text(&labels, "\\");
+        if (inside || byte == ',')
+            leat_buf_append(&labels, leat_slice_of(&byte, 1));
+    }
+    LEAT_JSON_NAME(j, "parameters");
+    leat_json_object(j);
+    LEAT_JSON_NAME(j, "allowed");
+    (void)leat_json_string(j, leat_buf_slice(&labels));
+    leat_json_object_end(j);
+    leat_buf_release(&labels);
+}
+
 /* Everything of a value's schema except the closing brace, so that "field" can follow. */
 static void put_value_type(struct leat_json *j, const struct leat_form_settings *s,
                            const struct leat_column *c, uint8_t kind, bool optional)
 {
     struct type t = type_of(s, c, kind);
+    if (kind == LEAT_BYTES && leat_debezium_is_geometry(c)) {
+        leat_debezium_geometry_schema(j, c, optional);
+        return;
+    }
     leat_json_object(j);
     put_type(j, t.type);
     if (t.variable_scale) {
@@ -231,24 +288,34 @@ static void put_value_type(struct leat_json *j, const struct leat_form_settings 
     if (t.variable_scale) {
         LEAT_JSON_NAME(j, "doc");
         leat_json_text(j, "Variable scaled decimal");
+    } else if (t.labels) {
+        put_labels(j, c);
     } else if (strcmp(t.type, "bytes") == 0) {
         put_parameters(j, c, kind);
     }
 }
 
+static void put_array_type(struct leat_json *j, const struct leat_form_settings *s,
+                           const struct leat_column *c, bool optional)
+{
+    bool vector = c->element == LEAT_FLOAT32 && leat_debezium_type_is(c, "vector");
+    leat_json_object(j);
+    put_type(j, "array");
+    LEAT_JSON_NAME(j, "items");
+    put_value_type(j, s, c, c->element, !vector);
+    leat_json_object_end(j);
+    put_optional(j, optional);
+    if (vector)
+        put_name(j, "io.debezium.data.FloatVector", 1);
+}
+
 static void put_column(struct leat_json *j, const struct leat_form_settings *s, const struct leat_column *c,
                        bool optional)
 {
-    if (c->kind == LEAT_ARRAY) {
-        leat_json_object(j);
-        put_type(j, "array");
-        LEAT_JSON_NAME(j, "items");
-        put_value_type(j, s, c, c->element, true);
-        leat_json_object_end(j);
-        put_optional(j, optional);
-    } else {
+    if (c->kind == LEAT_ARRAY)
+        put_array_type(j, s, c, optional);
+    else
         put_value_type(j, s, c, c->kind, optional);
-    }
     LEAT_JSON_NAME(j, "field");
     (void)leat_json_string(j, c->name);
     leat_json_object_end(j);
@@ -274,13 +341,22 @@ static void put_table_name(struct leat_json *j, const struct leat_form_input *in
     leat_buf_release(&name);
 }
 
+/* A field that the row leaves out is not in its schema either. */
+static bool is_left_out(const struct leat_row *row, uint32_t i, const struct leat_column *c)
+{
+    return i < row->count && row->values[i].kind == LEAT_ABSENT && !leat_debezium_can_be_unavailable(c);
+}
+
 static void put_row_type(struct leat_json *j, const struct leat_form_settings *s,
-                         const struct leat_form_input *in, const char *field, bool key_only)
+                         const struct leat_form_input *in, const struct leat_row *row, const char *field)
 {
     const struct leat_schema *r = in->event->relation;
+    bool key_only = row == &in->event->before && in->event->before_form == LEAT_BEFORE_KEY;
     open_struct(j);
     for (uint32_t i = 0; r && i < r->column_count; i++) {
         const struct leat_column *c = &r->columns[i];
+        if (!key_only && is_left_out(row, i, c))
+            continue;
         put_column(j, s, c, !c->key_ordinal && (key_only || c->nullable != LEAT_NULLABLE_NO));
     }
     leat_json_array_end(j);
@@ -300,7 +376,16 @@ static const struct {
     {"server_id", "int64", false}, {"pos", "int64", false},   {"row", "int32", false},
 };
 
-static void put_attr_type(struct leat_json *j, const struct leat_attr *attr)
+static bool has_schemas(const struct leat_origin *origin)
+{
+    for (uint32_t i = 0; i < origin->attr_count; i++)
+        if (origin->attrs[i].scope == LEAT_ATTR_SCHEMA)
+            return true;
+    return false;
+}
+
+/* Debezium requires the table's name where databases have schemas. */
+static void put_attr_type(struct leat_json *j, const struct leat_origin *origin, const struct leat_attr *attr)
 {
     const char *type = "int64";
     bool optional = true;
@@ -310,6 +395,8 @@ static void put_attr_type(struct leat_json *j, const struct leat_attr *attr)
         type = ATTR_TYPES[i].type;
         optional = ATTR_TYPES[i].optional;
     }
+    if (attr->scope == LEAT_ATTR_TABLE)
+        optional = !has_schemas(origin);
     leat_json_object(j);
     put_type(j, type);
     put_optional(j, optional);
@@ -349,7 +436,7 @@ static void put_source_type(struct leat_json *j, const struct leat_origin *origi
     put_simple(j, "int64", true, "ts_ns");
     for (uint32_t i = 0; i < origin->attr_count; i++)
         if (origin->attrs[i].use & LEAT_ATTR_FIELD)
-            put_attr_type(j, &origin->attrs[i]);
+            put_attr_type(j, origin, &origin->attrs[i]);
     leat_json_array_end(j);
     put_optional(j, false);
     LEAT_JSON_NAME(j, "name");
@@ -382,8 +469,8 @@ static void put_envelope_type(struct leat_json *j, const struct leat_form_settin
                               const struct leat_form_input *in)
 {
     open_struct(j);
-    put_row_type(j, s, in, "before", in->event->before_form == LEAT_BEFORE_KEY);
-    put_row_type(j, s, in, "after", false);
+    put_row_type(j, s, in, &in->event->before, "before");
+    put_row_type(j, s, in, &in->event->after, "after");
     put_source_type(j, in->event->transaction->origin);
     put_transaction_type(j);
     put_simple(j, "string", false, "op");

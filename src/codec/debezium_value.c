@@ -1,9 +1,9 @@
 /*
- * Values as Debezium's Postgres connector maps them. What decides is the kind of the value, with the
- * column's precision and scale; the order of the cases is the order of enum leat_kind.
+ * Values as Debezium's connectors map them. What decides is the kind of the value, with the column's type
+ * text, precision and scale; the order of the cases is the order of enum leat_kind.
  *
- * Where Debezium fails or loses (numeric NaN, nanoseconds past 2262), the exact value is written: as text,
- * or as an integer longer than 64 bits. README.md lists these places.
+ * Where Debezium fails or loses (numeric NaN, nanoseconds past 2262, unsigned 64-bit numbers), the exact
+ * value is written: as text, or as an integer longer than 64 bits. README.md lists these places.
  */
 #include "debezium.h"
 
@@ -42,12 +42,34 @@ static int64_t millis(int64_t us)
     return us % 1000 < 0 ? ms - 1 : ms;
 }
 
+bool leat_debezium_type_is(const struct leat_column *c, const char *word)
+{
+    size_t len = strlen(word);
+    if (c->type.len < len || memcmp(c->type.ptr, word, len) != 0)
+        return false;
+    uint8_t next = c->type.len > len ? c->type.ptr[len] : ' ';
+    return next == ' ' || next == '(' || next == '[';
+}
+
+static bool is_time(const struct leat_column *c)
+{
+    return c->kind == LEAT_TIME || (c->kind == LEAT_ARRAY && c->element == LEAT_TIME);
+}
+
+/* A TIME that says nothing of a zone is MySQL's, a span: hours of any number and sign, which 32 bits of
+ * milliseconds cannot hold. */
+static bool is_span(const struct leat_column *c)
+{
+    static const char ZONE[] = "without time zone";
+    return is_time(c) && !(c->type.len && memmem(c->type.ptr, c->type.len, ZONE, sizeof ZONE - 1));
+}
+
 bool leat_debezium_in_millis(const struct leat_form_settings *s, const struct leat_column *c)
 {
     bool few_digits = c->scale >= 0 && c->scale <= MILLIS_DIGITS_MAX;
-    bool of_day = c->kind == LEAT_TIME || (c->kind == LEAT_ARRAY && c->element == LEAT_TIME);
-    return s->time == LEAT_FORM_TIME_CONNECT || (s->time == LEAT_FORM_TIME_ADAPTIVE && few_digits) ||
-           (s->time == LEAT_FORM_TIME_ADAPTIVE_MICROSECONDS && few_digits && !of_day);
+    return s->time == LEAT_FORM_TIME_CONNECT ||
+           (s->time == LEAT_FORM_TIME_ADAPTIVE && few_digits && !is_span(c)) ||
+           (s->time == LEAT_FORM_TIME_ADAPTIVE_MICROSECONDS && few_digits && !is_time(c));
 }
 
 static void put_date(struct leat_json *j, const struct leat_form_settings *s, int64_t days)
@@ -220,16 +242,10 @@ static bool put_variable_scale(struct leat_json *j, struct leat_slice text)
     return true;
 }
 
-static bool has_type(const struct leat_column *c, const char *prefix)
-{
-    size_t len = strlen(prefix);
-    return c->type.len >= len && memcmp(c->type.ptr, prefix, len) == 0;
-}
-
 int32_t leat_debezium_scale(const struct leat_column *c)
 {
     if (c->precision < 0 && c->scale < 0)
-        return has_type(c, "money") ? MONEY_SCALE : -1;
+        return leat_debezium_type_is(c, "money") ? MONEY_SCALE : -1;
     return c->scale > 0 ? c->scale : 0;
 }
 
@@ -270,7 +286,7 @@ void leat_debezium_bytes(struct leat_json *j, const struct leat_form_settings *s
 
 static bool is_varbit(const struct leat_column *c)
 {
-    return has_type(c, "bit varying") || has_type(c, "varbit");
+    return leat_debezium_type_is(c, "bit varying") || leat_debezium_type_is(c, "varbit");
 }
 
 /* The bits as a number, little-endian; a bit varying only as long as its highest set bit needs. */
@@ -326,6 +342,27 @@ static bool put_array(struct leat_json *j, const struct leat_form_settings *s, c
     return put_dimension(j, s, c, &a, 0) && leat_reader_done(&a.elements);
 }
 
+/* --- text ------------------------------------------------------------------------------------ */
+
+/* "0000-00-00", "2024-00-15 10:00:00": what no calendar has. */
+static bool is_no_date(struct leat_slice text)
+{
+    static const uint8_t ZERO[] = {'0', '0'};
+    return text.len >= 10 && text.ptr[4] == '-' && text.ptr[7] == '-' &&
+           (memcmp(text.ptr + 5, ZERO, 2) == 0 || memcmp(text.ptr + 8, ZERO, 2) == 0);
+}
+
+/* A date that does not exist is null, as in Debezium, where the column can hold a null; elsewhere, where
+ * Debezium makes 1970 of it, it is its text. */
+static void put_other(struct leat_json *j, const struct leat_column *c, struct leat_slice text)
+{
+    bool date = c->kind == LEAT_DATE || c->kind == LEAT_TIMESTAMP || c->kind == LEAT_TIMESTAMPTZ;
+    if (date && c->nullable != LEAT_NULLABLE_NO && !c->key_ordinal && is_no_date(text))
+        leat_json_null(j);
+    else
+        (void)leat_json_string(j, text);
+}
+
 bool leat_debezium_value(struct leat_json *j, const struct leat_form_settings *s,
                          const struct leat_column *c, const struct leat_value *v)
 {
@@ -354,11 +391,16 @@ bool leat_debezium_value(struct leat_json *j, const struct leat_form_settings *s
         return true;
     case LEAT_STRING:
     case LEAT_JSON:
-    case LEAT_OTHER:
         (void)leat_json_string(j, v->text);
         return true;
+    case LEAT_OTHER:
+        put_other(j, c, v->text);
+        return true;
     case LEAT_BYTES:
-        leat_debezium_bytes(j, s, v->text);
+        if (leat_debezium_is_geometry(c))
+            leat_debezium_geometry(j, c, v->text);
+        else
+            leat_debezium_bytes(j, s, v->text);
         return true;
     case LEAT_DATE:
         put_date(j, s, v->integer);
@@ -395,10 +437,31 @@ bool leat_debezium_value(struct leat_json *j, const struct leat_form_settings *s
     return false;
 }
 
+bool leat_debezium_can_be_unavailable(const struct leat_column *c)
+{
+    switch ((enum leat_kind)c->kind) {
+    case LEAT_BOOL:
+    case LEAT_INT64:
+    case LEAT_UINT64:
+    case LEAT_FLOAT32:
+    case LEAT_FLOAT64:
+    case LEAT_DATE:
+    case LEAT_TIME:
+    case LEAT_TIMESTAMP:
+        return false;
+    default:
+        return true;
+    }
+}
+
 void leat_debezium_unavailable(struct leat_json *j, const struct leat_form_settings *s,
                                const struct leat_column *c)
 {
     struct leat_slice text = LEAT_SLICE_LITERAL(LEAT_DEBEZIUM_UNAVAILABLE);
+    if (leat_debezium_is_geometry(c)) {
+        leat_debezium_geometry(j, c, LEAT_SLICE_LITERAL("\0\0\0\0" LEAT_DEBEZIUM_UNAVAILABLE));
+        return;
+    }
     if (c->kind == LEAT_BYTES) {
         leat_debezium_bytes(j, s, text);
         return;

@@ -92,13 +92,18 @@ save("message_key", {"prefix": "foo"})
 save("gap", message("leat.gap", b64(b'{"from":"0/1","to":"0/9"}')))
 
 # MySQL: the reference's second example
-save("mysql_update", {
-    "before": {"id": 1004, "first_name": "Anne"}, "after": {"id": 1004, "first_name": "Anne Marie"},
-    "source": {"version": "3.6.1.Final", "connector": "mysql", "name": "srv", "ts_ms": 1465581029100,
-               "snapshot": "false", "db": "inventory", "sequence": None, "ts_us": 1465581029100000,
-               "ts_ns": 1465581029100000000, "table": "customers", "server_id": 223344, "gtid": None,
-               "file": "mysql-bin.000003", "pos": 484, "row": 0, "thread": 7, "query": None},
-    "transaction": None, "op": "u", **TIMES})
+
+MYSQL = {"version": "3.6.1.Final", "connector": "mysql", "name": "srv", "ts_ms": 1465581029100,
+         "snapshot": "false", "db": "inventory", "sequence": None, "ts_us": 1465581029100000,
+         "ts_ns": 1465581029100000000, "table": "customers", "server_id": 223344, "gtid": None,
+         "file": "mysql-bin.000003", "pos": 484, "row": 0, "thread": 7, "query": None}
+
+
+def mysql_envelope(op, before, after):
+    return {"before": before, "after": after, "source": MYSQL, "transaction": None, "op": op, **TIMES}
+
+
+save("mysql_update", mysql_envelope("u", {"id": 1004, "first_name": "Anne"}, {"id": 1004, "first_name": "Anne Marie"}))
 
 # --- type families -------------------------------------------------------------------------------------------
 
@@ -204,15 +209,19 @@ def field(kind, optional, name=None, **rest):
     return out
 
 
-def source_schema():
-    return field("struct", False, "io.debezium.connector.postgresql.Source", fields=[
+def source_head():
+    return [
         field("string", False, field="version"), field("string", False, field="connector"),
         field("string", False, field="name"), field("int64", False, field="ts_ms"),
         field("string", True, "io.debezium.data.Enum", parameters={
             "allowed": "true,first,first_in_data_collection,last_in_data_collection,last,false,incremental"},
             default="false", field="snapshot"),
         field("string", False, field="db"), field("string", True, field="sequence"),
-        field("int64", True, field="ts_us"), field("int64", True, field="ts_ns"),
+        field("int64", True, field="ts_us"), field("int64", True, field="ts_ns")]
+
+
+def source_schema():
+    return field("struct", False, "io.debezium.connector.postgresql.Source", fields=source_head() + [
         field("string", False, field="schema"), field("string", False, field="table"),
         field("int64", True, field="txId"), field("int64", True, field="lsn"), field("int64", True, field="xmin"),
         field("string", True, field="origin"), field("int64", True, field="origin_lsn")], field="source")
@@ -224,11 +233,19 @@ def transaction_schema():
         field("int64", False, field="data_collection_order")], field="transaction")
 
 
-def envelope_schema(before, after):
+def mysql_source_schema():
+    return field("struct", False, "io.debezium.connector.mysql.Source", fields=source_head() + [
+        field("string", True, field="table"), field("int64", False, field="server_id"),
+        field("string", True, field="gtid"), field("string", False, field="file"),
+        field("int64", False, field="pos"), field("int32", False, field="row"),
+        field("int64", True, field="thread"), field("string", True, field="query")], field="source")
+
+
+def envelope_schema(before, after, table="public.customers", source=source_schema):
     def row(fields, where):
-        return field("struct", True, "srv.public.customers.Value", version=None, fields=fields, field=where)
-    return field("struct", False, "srv.public.customers.Envelope", version=2, fields=[
-        row(before, "before"), row(after, "after"), source_schema(), transaction_schema(),
+        return field("struct", True, f"srv.{table}.Value", version=None, fields=fields, field=where)
+    return field("struct", False, f"srv.{table}.Envelope", version=2, fields=[
+        row(before, "before"), row(after, "after"), source(), transaction_schema(),
         field("string", False, field="op"), field("int64", True, field="ts_ms"),
         field("int64", True, field="ts_us"), field("int64", True, field="ts_ns")])
 
@@ -270,3 +287,73 @@ TYPES = [
 ]
 NULLS = {f["field"]: None for f in TYPES}
 save("schema_types", {"schema": envelope_schema(TYPES, TYPES), "payload": envelope("c", None, NULLS)})
+
+# --- MySQL and MariaDB: section 2.12 of the mapping. The geometries are those of Debezium's own MySqlGeometryTest, an
+# --- SRID and a WKB each
+
+POINT = bytes.fromhex("000000000101000000e3a59bc420f01b4015a143a69d383240")
+LINE = bytes.fromhex("e6100000010200000002000000e3a59bc420f01b4015a143a69d38324000000000000000000000000000000000")
+BIG_ENDIAN = bytes.fromhex("e6100000" "0000000001" "3ff0000000000000" "c000000000000000")
+FOUR_DAYS = ((99 * 60 + 59) * 60 + 59) * 10**6 + 123000  # 99:59:59.123
+LONGEST = -((838 * 60 + 59) * 60 + 59) * 10**6           # -838:59:59
+SECOND = NOON // 10**6 * 10**6
+
+
+def wkb(data, extra=True):
+    srid = int.from_bytes(data[:4], "little") or None
+    return {"wkb": b64(data[4:]), "srid": srid, **({"extensions": None} if extra else {})}
+
+
+MYSQL_VALUES = {
+    "t1": 1, "tu": 255, "su": 65535, "mu": 16777215, "iu": 4294967295, "bu": 18446744073709551615, "y": 2155, "y0": 0,
+    "f": Raw("1.5"), "dec": unscaled(-123456), "b1": True, "b10": b64([0b00000001, 0b00000010]),
+    "e": "a,b", "e0": "", "s": "x,z", "j": '{"a": 1}', "d": DAYS, "dt": SECOND // 1000, "dt3": NOON // 1000, "dt6": NOON,
+    "ts": "2017-09-15T04:05:11Z", "ts3": "2017-09-15T04:05:11.789Z", "ti": LONGEST, "ti3": FOUR_DAYS,
+    "p": {"x": Raw("6.9845"), "y": Raw("18.22115554"), **wkb(POINT, False)},
+    "pb": {"x": Raw("1.0"), "y": Raw("-2.0"), **wkb(BIG_ENDIAN, False)},
+    "pn": {"x": None, "y": None, **wkb(LINE, False)}, "g": wkb(LINE), "mp": wkb(b"\x00" * 4), "v": [Raw("1.0"), Raw("-2.5")],
+    "bin": b64(b"\x01\x02\x00\x00\x00"), "u": "123e4567-e89b-12d3-a456-426655440000", "ip": "2001:db8::ff00:42:8329"}
+save("types_mysql", mysql_envelope("c", None, MYSQL_VALUES))
+save("types_mysql_zero_dates", mysql_envelope("c", None, {
+    "d": None, "dt": None, "ts": None, "d_not_null": "0000-00-00", "dt_not_null": "2024-00-15 10:00:00.000",
+    "key": "2024-02-00", "text": "0000-00-00"}))
+save("types_mysql_absent", mysql_envelope("u", None, {
+    "id": 1, "b": b64(PLACEHOLDER.encode()), "j": PLACEHOLDER,
+    "g": {"wkb": b64(PLACEHOLDER.encode()), "srid": None, "extensions": None},
+    "p": {"x": None, "y": None, "wkb": b64(PLACEHOLDER.encode()), "srid": None}, "v": [PLACEHOLDER]}))
+
+GEOMETRY = "io.debezium.data.geometry."
+EXTENSIONS = {"type": "map", "keys": {"type": "string", "optional": False}, "values": {"type": "string", "optional": False},
+              "optional": True, "field": "extensions"}
+
+
+def geometry(name):
+    return field("struct", True, GEOMETRY + "Geometry", version=2, doc="Geometry", fields=[
+        field("bytes", False, field="wkb"), field("int32", True, field="srid"), EXTENSIONS], field=name)
+
+
+MYSQL_TYPES = [
+    *[field("int16", True, field=n) for n in ("t", "t1", "tu", "s")], field("int32", True, field="su"),
+    *[field("int32", True, field=n) for n in ("m", "mu", "i", "i11")],
+    *[field("int64", True, field=n) for n in ("iu", "iz", "b", "bu")],
+    field("int32", True, T + "Year", field="y"), field("float", True, field="f"), field("double", True, field="db"),
+    field("bytes", True, CONNECT + "Decimal", parameters={"scale": "3", "connect.decimal.precision": "10"}, field="dec"),
+    field("boolean", True, field="b1"),
+    field("bytes", True, "io.debezium.data.Bits", parameters={"length": "10"}, field="b10"),
+    field("string", True, "io.debezium.data.Enum", parameters={"allowed": "a\\,b,it's,é"}, field="e"),
+    field("string", True, "io.debezium.data.EnumSet", parameters={"allowed": "x,y,z"}, field="set"),
+    field("string", True, field="vc"), field("bytes", True, field="bin"),
+    field("string", True, "io.debezium.data.Json", field="j"), field("int32", True, T + "Date", field="d"),
+    field("int64", True, T + "MicroTime", field="ti"), field("int64", True, T + "MicroTime", field="ti3"),
+    field("int64", True, T + "Timestamp", field="dt"), field("int64", True, T + "Timestamp", field="dt3"),
+    field("int64", True, T + "MicroTimestamp", field="dt6"), field("string", True, T + "ZonedTimestamp", field="ts"),
+    field("struct", True, GEOMETRY + "Point", doc="Geometry (POINT)", fields=[
+        field("double", False, field="x"), field("double", False, field="y"), field("bytes", True, field="wkb"),
+        field("int32", True, field="srid")], field="p"),
+    *[geometry(n) for n in ("g", "ls", "mpg", "gc")],
+    field("array", True, "io.debezium.data.FloatVector", items=field("float", False), field="v"),
+    field("string", True, "io.debezium.data.Uuid", field="u"), field("string", True, field="ip"),
+]
+save("schema_mysql", {
+    "schema": envelope_schema(MYSQL_TYPES, MYSQL_TYPES, "inventory.customers", mysql_source_schema),
+    "payload": mysql_envelope("c", None, {f["field"]: None for f in MYSQL_TYPES})})

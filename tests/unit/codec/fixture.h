@@ -66,6 +66,31 @@ static inline void fixture_init(struct fixture *f)
     leat_buf_init(&f->buf, 8u << 20);
 }
 
+/* The same with the origin of a MySQL source, and the places of the reference's second example. */
+static inline void fixture_init_mysql(struct fixture *f)
+{
+    fixture_init(f);
+    f->origin = (struct leat_origin){
+        .connector = TEXT("mysql"), .database = TEXT("inventory"), .attr_count = 8,
+        .attrs = {{TEXT("table"), LEAT_ATTR_TABLE, LEAT_ATTR_FIELD},
+                  {TEXT("server_id"), LEAT_ATTR_TRANSACTION, LEAT_ATTR_FIELD},
+                  {TEXT("gtid"), LEAT_ATTR_TRANSACTION, LEAT_ATTR_FIELD},
+                  {TEXT("file"), LEAT_ATTR_TRANSACTION, LEAT_ATTR_FIELD},
+                  {TEXT("pos"), LEAT_ATTR_EVENT, LEAT_ATTR_FIELD},
+                  {TEXT("row"), LEAT_ATTR_EVENT, LEAT_ATTR_FIELD},
+                  {TEXT("thread"), LEAT_ATTR_TRANSACTION, LEAT_ATTR_FIELD},
+                  {TEXT("query"), LEAT_ATTR_NONE, LEAT_ATTR_FIELD}}};
+    f->transaction.attr_count = 4;
+    struct leat_value attrs[] = {V_INT(223344), V_NULL, V_TEXT(LEAT_STRING, "mysql-bin.000003"), V_INT(7)};
+    memcpy(f->transaction.attrs, attrs, sizeof attrs);
+    f->event.attr_count = 2;
+    f->event.attrs[0] = (struct leat_value)V_INT(484);
+    f->event.attrs[1] = (struct leat_value)V_INT(0);
+    f->event.event_time_us = 1465581029100000;
+    f->relation.database = TEXT("inventory");
+    f->relation.schema = TEXT("");
+}
+
 static inline void fixture_release(struct fixture *f)
 {
     leat_buf_release(&f->buf);

@@ -158,27 +158,8 @@ static void mysql__is_the_reference_s_second_example(void **state)
 {
     (void)state;
     struct fixture f;
-    fixture_init(&f);
-    f.origin = (struct leat_origin){
-        .connector = TEXT("mysql"), .database = TEXT("inventory"), .attr_count = 8,
-        .attrs = {{TEXT("table"), LEAT_ATTR_TABLE, LEAT_ATTR_FIELD},
-                  {TEXT("server_id"), LEAT_ATTR_TRANSACTION, LEAT_ATTR_FIELD},
-                  {TEXT("gtid"), LEAT_ATTR_TRANSACTION, LEAT_ATTR_FIELD},
-                  {TEXT("file"), LEAT_ATTR_TRANSACTION, LEAT_ATTR_FIELD},
-                  {TEXT("pos"), LEAT_ATTR_EVENT, LEAT_ATTR_FIELD},
-                  {TEXT("row"), LEAT_ATTR_EVENT, LEAT_ATTR_FIELD},
-                  {TEXT("thread"), LEAT_ATTR_TRANSACTION, LEAT_ATTR_FIELD},
-                  {TEXT("query"), LEAT_ATTR_NONE, LEAT_ATTR_FIELD}}};
-    f.transaction.attr_count = 4;
-    struct leat_value attrs[] = {V_INT(223344), V_NULL, V_TEXT(LEAT_STRING, "mysql-bin.000003"), V_INT(7)};
-    memcpy(f.transaction.attrs, attrs, sizeof attrs);
-    f.event.attr_count = 2;
-    f.event.attrs[0] = (struct leat_value)V_INT(484);
-    f.event.attrs[1] = (struct leat_value)V_INT(0);
-    f.relation.database = TEXT("inventory");
-    f.relation.schema = TEXT("");
+    fixture_init_mysql(&f);
     f.event.op = LEAT_OP_UPDATE;
-    f.event.event_time_us = 1465581029100000;
     fixture_column(&f, "id", "int", LEAT_INT64, -1, -1)->key_ordinal = 1;
     fixture_column(&f, "first_name", "varchar(255)", LEAT_STRING, 255, -1);
     f.before[0] = f.after[0] = (struct leat_value)V_INT(1004);
@@ -512,8 +493,8 @@ static void schema__names_every_type(void **state)
         {"bytea", "bytea", LEAT_BYTES, 0, -1, -1},        {"jsonb", "jsonb", LEAT_JSON, 0, -1, -1},
         {"uuid", "uuid", LEAT_UUID, 0, -1, -1},           {"xml", "xml", LEAT_STRING, 0, -1, -1},
         {"bit1", "bit(1)", LEAT_BITS, 0, 1, -1},          {"bit11", "bit(11)", LEAT_BITS, 0, 11, -1},
-        {"date", "date", LEAT_DATE, 0, -1, -1},           {"time3", "time(3)", LEAT_TIME, 0, -1, 3},
-        {"time", "time", LEAT_TIME, 0, -1, -1},           {"ts3", "timestamp(3)", LEAT_TIMESTAMP, 0, -1, 3},
+        {"date", "date", LEAT_DATE, 0, -1, -1},           {"time3", "time(3) without time zone", LEAT_TIME, 0, -1, 3},
+        {"time", "time without time zone", LEAT_TIME, 0, -1, -1}, {"ts3", "timestamp(3)", LEAT_TIMESTAMP, 0, -1, 3},
         {"ts", "timestamp", LEAT_TIMESTAMP, 0, -1, -1},   {"tz", "timestamptz", LEAT_TIMESTAMPTZ, 0, -1, -1},
         {"timetz", "timetz", LEAT_TIMETZ, 0, -1, -1},     {"interval", "interval", LEAT_INTERVAL, 0, -1, -1},
         {"texts", "text[]", LEAT_ARRAY, LEAT_STRING, -1, -1},
@@ -530,6 +511,188 @@ static void schema__names_every_type(void **state)
     f.event.after = (struct leat_row){f.relation.column_count, f.after};
     f.settings.schema_wrapper = true;
     check(&f, "schema_types");
+}
+
+/* --- MySQL and MariaDB ----------------------------------------------------------------------- */
+
+/* SRID and WKB: Debezium's own examples, and a point in big-endian. */
+#define POINT "\0\0\0\0\x01\x01\0\0\0\xe3\xa5\x9b\xc4\x20\xf0\x1b\x40\x15\xa1\x43\xa6\x9d\x38\x32\x40"
+#define LINE \
+    "\xe6\x10\0\0\x01\x02\0\0\0\x02\0\0\0\xe3\xa5\x9b\xc4\x20\xf0\x1b\x40\x15\xa1\x43\xa6\x9d\x38\x32\x40" \
+    "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
+#define POINT_BIG_ENDIAN "\xe6\x10\0\0\0\0\0\0\x01\x3f\xf0\0\0\0\0\0\0\xc0\0\0\0\0\0\0\0"
+
+static void mysql_numbers(struct fixture *f)
+{
+    fixture_cell(f, "t1", "tinyint(1)", -1, -1, (struct leat_value)V_INT(1));
+    fixture_cell(f, "tu", "tinyint unsigned", -1, -1, (struct leat_value)V_INT(255));
+    fixture_cell(f, "su", "smallint unsigned", -1, -1, (struct leat_value)V_INT(65535));
+    fixture_cell(f, "mu", "mediumint unsigned", -1, -1, (struct leat_value)V_INT(16777215));
+    fixture_cell(f, "iu", "int(10) unsigned", -1, -1, (struct leat_value)V_INT(4294967295));
+    fixture_cell(f, "bu", "bigint unsigned", -1, -1,
+                 (struct leat_value){.kind = LEAT_UINT64, .natural = UINT64_MAX});
+    fixture_cell(f, "y", "year", -1, -1, (struct leat_value)V_INT(2155));
+    fixture_cell(f, "y0", "year(4)", -1, -1, (struct leat_value)V_INT(0));
+    fixture_cell(f, "f", "float", -1, -1, (struct leat_value)V_REAL(LEAT_FLOAT32, 1.5));
+    fixture_cell(f, "dec", "decimal(10,3)", 10, 3, (struct leat_value)V_TEXT(LEAT_DECIMAL, "-123.456"));
+    fixture_cell(f, "b1", "bit(1)", 1, -1, (struct leat_value)V_TEXT(LEAT_BITS, "1"));
+    fixture_cell(f, "b10", "bit(10)", 10, -1, (struct leat_value)V_TEXT(LEAT_BITS, "1000000001"));
+    fixture_cell(f, "e", "enum('a,b','c')", -1, -1, (struct leat_value)V_TEXT(LEAT_STRING, "a,b"));
+    fixture_cell(f, "e0", "enum('a')", -1, -1, (struct leat_value)V_TEXT(LEAT_STRING, ""));
+    fixture_cell(f, "s", "set('x','y','z')", -1, -1, (struct leat_value)V_TEXT(LEAT_STRING, "x,z"));
+    fixture_cell(f, "j", "json", -1, -1, (struct leat_value)V_TEXT(LEAT_JSON, "{\"a\": 1}"));
+}
+
+static void mysql_times(struct fixture *f)
+{
+    const int64_t second = MOMENT / 1000000 * 1000000, milli = MOMENT / 1000 * 1000;
+    fixture_cell(f, "d", "date", -1, -1, (struct leat_value)V_OF(LEAT_DATE, DAY));
+    fixture_cell(f, "dt", "datetime", -1, 0, (struct leat_value)V_OF(LEAT_TIMESTAMP, second));
+    fixture_cell(f, "dt3", "datetime(3)", -1, 3, (struct leat_value)V_OF(LEAT_TIMESTAMP, milli));
+    fixture_cell(f, "dt6", "datetime(6)", -1, 6, (struct leat_value)V_OF(LEAT_TIMESTAMP, MOMENT));
+    fixture_cell(f, "ts", "timestamp", -1, 0, (struct leat_value)V_OF(LEAT_TIMESTAMPTZ, second));
+    fixture_cell(f, "ts3", "timestamp(3)", -1, 3, (struct leat_value)V_OF(LEAT_TIMESTAMPTZ, milli));
+    fixture_cell(f, "ti", "time", -1, 0, (struct leat_value)V_OF(LEAT_TIME, -INT64_C(3020399000000)));
+    fixture_cell(f, "ti3", "time(3)", -1, 3, (struct leat_value)V_OF(LEAT_TIME, INT64_C(359999123000)));
+}
+
+static void mysql__values_equal_the_golden_file(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct leat_buf vector;
+    struct leat_value floats[] = {V_REAL(LEAT_FLOAT32, 1.0), V_REAL(LEAT_FLOAT32, -2.5)};
+    fixture_init_mysql(&f);
+    mysql_numbers(&f);
+    mysql_times(&f);
+    fixture_cell(&f, "p", "point", -1, -1, (struct leat_value)V_TEXT(LEAT_BYTES, POINT));
+    fixture_cell(&f, "pb", "point", -1, -1, (struct leat_value)V_TEXT(LEAT_BYTES, POINT_BIG_ENDIAN));
+    fixture_cell(&f, "pn", "point", -1, -1, (struct leat_value)V_TEXT(LEAT_BYTES, LINE));
+    fixture_cell(&f, "g", "geometry", -1, -1, (struct leat_value)V_TEXT(LEAT_BYTES, LINE));
+    fixture_cell(&f, "mp", "multipoint", -1, -1, (struct leat_value)V_TEXT(LEAT_BYTES, "\0\0\0\0"));
+    fixture_cell(&f, "v", "vector(2)", -1, -1, fixture_array(&vector, 1, 2, floats))->element = LEAT_FLOAT32;
+    fixture_cell(&f, "bin", "binary(5)", 5, -1, (struct leat_value)V_TEXT(LEAT_BYTES, "\x01\x02\0\0\0"));
+    fixture_cell(&f, "u", "uuid", -1, -1,
+                 (struct leat_value)V_TEXT(LEAT_UUID, "\x12\x3e\x45\x67\xe8\x9b\x12\xd3\xa4\x56\x42\x66\x55\x44\0\0"));
+    fixture_cell(&f, "ip", "inet6", -1, -1, (struct leat_value)V_TEXT(LEAT_STRING, "2001:db8::ff00:42:8329"));
+    check(&f, "types_mysql");
+    leat_buf_release(&vector);
+}
+
+static void zero_date(struct fixture *f, const char *name, const char *type, enum leat_kind kind,
+                      enum leat_nullable nullable, unsigned key, const char *text)
+{
+    struct leat_value v = {.kind = LEAT_OTHER, .text = leat_slice_text(text)};
+    struct leat_column *c = fixture_cell(f, name, type, -1, 0, v);
+    c->kind = (uint8_t)kind;
+    c->nullable = (uint8_t)nullable;
+    c->key_ordinal = (uint16_t)key;
+}
+
+static void mysql__a_date_that_does_not_exist_is_null_or_its_text_and_never_1970(void **state)
+{
+    (void)state;
+    static const char PARTIAL[] = "2024-00-15 10:00:00.000";
+    struct fixture f;
+    fixture_init_mysql(&f);
+    zero_date(&f, "d", "date", LEAT_DATE, LEAT_NULLABLE_YES, 0, "0000-00-00");
+    zero_date(&f, "dt", "datetime(3)", LEAT_TIMESTAMP, LEAT_NULLABLE_YES, 0, PARTIAL);
+    zero_date(&f, "ts", "timestamp", LEAT_TIMESTAMPTZ, LEAT_NULLABLE_UNKNOWN, 0, "0000-00-00 00:00:00");
+    zero_date(&f, "d_not_null", "date", LEAT_DATE, LEAT_NULLABLE_NO, 0, "0000-00-00");
+    zero_date(&f, "dt_not_null", "datetime(3)", LEAT_TIMESTAMP, LEAT_NULLABLE_NO, 0, PARTIAL);
+    zero_date(&f, "key", "date", LEAT_DATE, LEAT_NULLABLE_UNKNOWN, 1, "2024-02-00");
+    zero_date(&f, "text", "interval", LEAT_OTHER, LEAT_NULLABLE_YES, 0, "0000-00-00");
+    check(&f, "types_mysql_zero_dates");
+}
+
+static void other__a_date_that_only_our_range_lacks_is_its_text(void **state)
+{
+    (void)state;
+    struct fixture f;
+    fixture_init(&f);
+    zero_date(&f, "far", "timestamp without time zone", LEAT_TIMESTAMP, LEAT_NULLABLE_YES, 0, "294276-12-31 23:59:59");
+    assert_non_null(strstr(fixture_write(&f, "debezium"), "{\"far\":\"294276-12-31 23:59:59\"}"));
+    fixture_release(&f);
+}
+
+static void mysql__absent_values_have_a_placeholder_of_their_type(void **state)
+{
+    (void)state;
+    struct fixture f;
+    fixture_init_mysql(&f);
+    f.event.op = LEAT_OP_UPDATE;
+    fixture_column(&f, "id", "int", LEAT_INT64, -1, -1);
+    fixture_column(&f, "b", "blob", LEAT_BYTES, -1, -1);
+    fixture_column(&f, "j", "json", LEAT_JSON, -1, -1);
+    fixture_column(&f, "g", "polygon", LEAT_BYTES, -1, -1);
+    fixture_column(&f, "p", "point", LEAT_BYTES, -1, -1);
+    fixture_column(&f, "v", "vector(3)", LEAT_ARRAY, -1, -1)->element = LEAT_FLOAT32;
+    f.after[0] = (struct leat_value)V_INT(1);
+    f.event.after = (struct leat_row){6, f.after};
+    check(&f, "types_mysql_absent");
+}
+
+static const struct {
+    const char *name, *type;
+    enum leat_kind kind;
+    int precision, scale;
+} MYSQL_COLUMNS[] = {
+    {"t", "tinyint", LEAT_INT64, -1, -1},
+    {"t1", "tinyint(1)", LEAT_INT64, -1, -1},
+    {"tu", "tinyint(3) unsigned", LEAT_INT64, -1, -1},
+    {"s", "smallint", LEAT_INT64, -1, -1},
+    {"su", "smallint(5) unsigned zerofill", LEAT_INT64, -1, -1},
+    {"m", "mediumint", LEAT_INT64, -1, -1},
+    {"mu", "mediumint unsigned", LEAT_INT64, -1, -1},
+    {"i", "int", LEAT_INT64, -1, -1},
+    {"i11", "int(11)", LEAT_INT64, -1, -1},
+    {"iu", "int unsigned", LEAT_INT64, -1, -1},
+    {"iz", "int(10) unsigned zerofill", LEAT_INT64, -1, -1},
+    {"b", "bigint", LEAT_INT64, -1, -1},
+    {"bu", "bigint unsigned", LEAT_UINT64, -1, -1},
+    {"y", "year(4)", LEAT_INT64, -1, -1},
+    {"f", "float", LEAT_FLOAT32, -1, -1},
+    {"db", "double", LEAT_FLOAT64, -1, -1},
+    {"dec", "decimal(10,3) unsigned", LEAT_DECIMAL, 10, 3},
+    {"b1", "bit(1)", LEAT_BITS, 1, -1},
+    {"b10", "bit(10)", LEAT_BITS, 10, -1},
+    {"e", "enum('a,b','it''s','é')", LEAT_STRING, -1, -1},
+    {"set", "set('x','y','z')", LEAT_STRING, -1, -1},
+    {"vc", "varchar(20)", LEAT_STRING, 20, -1},
+    {"bin", "varbinary(20)", LEAT_BYTES, 20, -1},
+    {"j", "json", LEAT_JSON, -1, -1},
+    {"d", "date", LEAT_DATE, -1, -1},
+    {"ti", "time", LEAT_TIME, -1, 0},
+    {"ti3", "time(3)", LEAT_TIME, -1, 3},
+    {"dt", "datetime", LEAT_TIMESTAMP, -1, 0},
+    {"dt3", "datetime(3)", LEAT_TIMESTAMP, -1, 3},
+    {"dt6", "datetime(6)", LEAT_TIMESTAMP, -1, 6},
+    {"ts", "timestamp", LEAT_TIMESTAMPTZ, -1, 0},
+    {"p", "point", LEAT_BYTES, -1, -1},
+    {"g", "geometry", LEAT_BYTES, -1, -1},
+    {"ls", "linestring", LEAT_BYTES, -1, -1},
+    {"mpg", "multipolygon", LEAT_BYTES, -1, -1},
+    {"gc", "geomcollection", LEAT_BYTES, -1, -1},
+    {"v", "vector(3)", LEAT_ARRAY, -1, -1},
+    {"u", "uuid", LEAT_UUID, -1, -1},
+    {"ip", "inet6", LEAT_STRING, -1, -1},
+};
+
+static void mysql__schema_names_every_type(void **state)
+{
+    (void)state;
+    struct fixture f;
+    fixture_init_mysql(&f);
+    for (unsigned i = 0; i < sizeof MYSQL_COLUMNS / sizeof *MYSQL_COLUMNS; i++) {
+        struct leat_column *c =
+            fixture_column(&f, MYSQL_COLUMNS[i].name, MYSQL_COLUMNS[i].type, MYSQL_COLUMNS[i].kind,
+                           MYSQL_COLUMNS[i].precision, MYSQL_COLUMNS[i].scale);
+        c->element = c->kind == LEAT_ARRAY ? LEAT_FLOAT32 : LEAT_ABSENT;
+        f.after[i] = (struct leat_value)V_NULL;
+    }
+    f.event.after = (struct leat_row){f.relation.column_count, f.after};
+    f.settings.schema_wrapper = true;
+    check(&f, "schema_mysql");
 }
 
 /* --- failures and random rows ---------------------------------------------------------------- */
@@ -631,12 +794,15 @@ static void random_rows__are_valid_json_in_every_mode(void **state)
     print_message("seed %llu\n", (unsigned long long)random_state);
     static uint8_t texts[8][64];
     static const char *const names[] = {"a", "b", "c", "d", "e", "f", "g", "h"};
+    static const char *const types[] = {"any",     "point",     "geometry", "enum('a','b", "set('''',')",
+                                        "time(3)", "vector(3)", "",         "year"};
     for (unsigned round = 0; round < 5000; round++) {
         struct fixture f;
         struct leat_buf arrays[8] = {0};
         fixture_init(&f);
         for (unsigned i = 0; i < 8; i++)
-            fixture_cell(&f, names[i], "any", (int)(random64() % 20) - 1, (int)(random64() % 8) - 1,
+            fixture_cell(&f, names[i], types[random64() % (sizeof types / sizeof *types)],
+                         (int)(random64() % 20) - 1, (int)(random64() % 8) - 1,
                          random_value(texts[i], &arrays[i]));
         f.settings.schema_wrapper = round % 3 == 0;
         f.settings.time = (enum leat_form_time)(random64() % 6);
@@ -706,6 +872,11 @@ int main(void)
         cmocka_unit_test(schema__of_an_old_key_accepts_its_nulls),
         cmocka_unit_test(schema__of_a_message),
         cmocka_unit_test(schema__names_every_type),
+        cmocka_unit_test(mysql__values_equal_the_golden_file),
+        cmocka_unit_test(mysql__a_date_that_does_not_exist_is_null_or_its_text_and_never_1970),
+        cmocka_unit_test(other__a_date_that_only_our_range_lacks_is_its_text),
+        cmocka_unit_test(mysql__absent_values_have_a_placeholder_of_their_type),
+        cmocka_unit_test(mysql__schema_names_every_type),
         cmocka_unit_test(failure__leaves_the_buffer_as_it_was),
         cmocka_unit_test(failure__at_every_maximum_is_a_limit_and_not_half_a_text),
         cmocka_unit_test(random_rows__are_valid_json_in_every_mode),
