@@ -104,6 +104,28 @@ static void check_source(struct leat_report *report, const struct leat_config_in
         report_error(report, "connect", &err);
 }
 
+/* --- the configuration, for programs ---------------------------------------------------------- */
+
+/* What is wrong with the file, as findings: whoever asked for JSON gets nothing else. */
+static int load_into(struct leat_report *report, const char *path, struct leat_config **ret_config)
+{
+    struct leat_config_problems problems;
+    struct leat_err err;
+    char text[LEAT_CONFIG_PROBLEM_BYTES + 300];
+    leat_config_problems_init(&problems);
+    int status = connectors_load(path, ret_config, &problems, &err);
+    report_group(report, "configuration");
+    for (size_t i = 0; status && i < problems.count; i++) {
+        const struct leat_config_problem *p = &problems.items[i];
+        snprintf(text, sizeof text, "%.200s:%u:%u: %s", path, p->line, p->column, p->text);
+        leat_report_add(report, LEAT_FINDING_FATAL, "configuration", text, NULL, false);
+    }
+    if (status && !problems.count)
+        report_error(report, "configuration", &err);
+    leat_config_problems_release(&problems);
+    return status ? EXIT_USAGE : EXIT_SUCCESS;
+}
+
 int cmd_check(const struct command_line *line)
 {
     struct leat_config *config;
@@ -113,10 +135,16 @@ int cmd_check(const struct command_line *line)
         leat_fail(&err, LEAT_ECONFIG, "--json and --fix-sql exclude each other");
         return command_failed(&err);
     }
-    int exit_code = command_load(line, &config);
-    if (exit_code)
-        return exit_code;
+    const char *path = command_text(line, "config");
     struct leat_report *report = report_new();
+    int exit_code = json ? load_into(report, path ? path : COMMANDS_CONFIG_DEFAULT, &config)
+                         : command_load(line, &config);
+    if (exit_code) {
+        if (json)
+            report_print_json(report, stdout);
+        report_free(report);
+        return exit_code;
+    }
     check_store(report, leat_config_settings(config));
     for (size_t i = 0; i < leat_config_instance_count(config); i++)
         check_source(report, leat_config_instance_at(config, i));

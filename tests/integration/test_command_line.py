@@ -508,3 +508,14 @@ def test_unit__is_hardened(built):
     if not level:
         pytest.skip(f"systemd-analyze does not work here: {done.stderr[-200:]}")
     assert float(level[1]) <= 1.5, done.stdout
+
+
+def test_check__a_wrong_file_is_told_in_json_too(tmp_path):
+    wrong = tmp_path / "leat.yaml"
+    wrong.write_text("store:\n  path: /tmp/x\nsourcez: {}\nhttp:\n  listen: everywhere\n")
+    done = leat("check", "--json", "-c", str(wrong))
+    found = json.loads(done.stdout)
+    assert done.returncode == 2 and done.stderr == "" and found["ok"] is False
+    places_named = [f["observed"].split(str(wrong))[1].split(": ")[0] for f in found["findings"]]
+    assert places_named == [":3:1", ":5:11"], found
+    assert json.loads(leat("check", "--json", "-c", str(tmp_path / "none")).stdout)["fatal"] == 1
