@@ -264,6 +264,8 @@ static void rows_close(struct my_source *s)
 {
     struct my_emission *e = &s->emission;
     s->env->stats->absent_values += e->rows.absent;
+    s->env->stats->replaced_characters += s->policy.text_replaced;
+    s->policy.text_replaced = 0;
     e->in_rows = false;
     if (e->rows.rows.flags & ROWS_STATEMENT_END)
         my_tables_close(&s->tables);
@@ -351,13 +353,13 @@ static void forget_tables(struct my_source *s)
 
 static int add_statement(struct my_source *s, struct leat_batch *batch, struct leat_err *err)
 {
-    uint32_t number = s->emission.statements++;
+    uint32_t ordinal = s->emission.count++;
     forget_tables(s);
-    if (s->emission.count < s->emission.skip) /* an earlier session stored rows behind it */
+    if (ordinal < s->emission.skip)
         return LEAT_OK;
     s->env->stats->schema_changes++;
     prepare(s, LEAT_OP_SCHEMA);
-    s->event.ordinal = STATEMENT_ORDINALS + number;
+    s->event.ordinal = STATEMENT_ORDINALS + ordinal;
     s->event.topic = s->statement_database;
     s->event.body = s->statement_text;
     return add(s, batch, err);
@@ -389,9 +391,12 @@ static int add_discarded(struct my_source *s, struct leat_batch *batch, struct l
 {
     struct leat_buf body = {.max = LEAT_TOKEN_MAX};
     struct leat_slice id = leat_slice_text(s->transaction.id);
+    uint32_t ordinal = s->emission.count++;
+    if (ordinal < s->emission.skip)
+        return LEAT_OK;
     leat_gap_body(&body, "rows_discarded", id, id, s->statement_text);
     prepare(s, LEAT_OP_GAP);
-    s->event.ordinal = STATEMENT_ORDINALS + s->emission.statements++;
+    s->event.ordinal = ordinal;
     s->event.topic = LEAT_SLICE_LITERAL("rows_discarded");
     s->event.body = leat_arena_copy(&s->statement_arena, leat_buf_slice(&body));
     leat_buf_release(&body);
@@ -417,8 +422,7 @@ static int next_of_statement(struct my_source *s, struct leat_batch *batch, stru
 static int finish(struct my_source *s, struct leat_batch *batch, struct leat_err *err)
 {
     const struct my_emission *e = &s->emission;
-    int status =
-        e->begun ? leat_batch_commit(batch, (uint64_t)e->count + e->statements, err) : LEAT_OK;
+    int status = e->begun ? leat_batch_commit(batch, e->count, err) : LEAT_OK;
     return status ? status : my_change_done(s, err);
 }
 

@@ -80,10 +80,9 @@ struct my_emission {
     bool in_statement;        /* inside a DDL */
     uint64_t event_position;
     struct my_row_reader rows;
-    uint32_t skip;       /* rows that an earlier session stored */
-    uint32_t count;      /* rows so far … */
-    uint32_t done;       /* … and how many of them the batch has, or needs not have */
-    uint32_t statements; /* DDL so far */
+    uint32_t skip;  /* rows that an earlier session stored */
+    uint32_t count; /* rows so far … */
+    uint32_t done;  /* … and how many of them the batch has, or needs not have */
     uint32_t statement_step;
 };
 
@@ -119,7 +118,8 @@ struct my_source {
     struct leat_buf request_gtids; /* of the dump, encoded or as text */
     struct leat_buf token;
     struct my_place durable; /* confirmed */
-    bool replaying;          /* reading began before the position, for parked transactions */
+    bool replaying;          /* reading began before the position, for parked transactions … */
+    bool replay_here;        /* … on the server whose places the position has */
     struct maria_gtid_state stored_state; /* MariaDB: what was stored when this session began */
     struct my_place stored_place;         /* the same by file and position */
 
@@ -141,7 +141,10 @@ struct my_source {
     struct leat_origin origin;
     bool origin_defined;
     struct my_gap_event gap;
-    bool refused; /* the server refused our position: the next start records a gap */
+    bool refused;     /* the server refused our position: the next start records a gap */
+    bool reset;       /* … because its log began again, with other transactions */
+    bool from_head;   /* it cannot read its file from there: the next start begins at its head */
+    bool by_position; /* it cannot go on by GTID set: the next start does without */
 
     struct leat_event event; /* being added */
     struct leat_transaction event_transaction;
@@ -172,7 +175,8 @@ void my_resume_stamp(const struct my_format *format, char *ret_stamp);
 /* The first format description of the dump: is it the file that the position is from? */
 int my_resume_format(struct my_source *source, struct leat_err *err) LEAT_MUST_CHECK;
 
-/* The server refused the dump, or its log ends: a gap if so configured, else the error as it is. */
+/* The server refused the dump, or its log ends. Log that is lost is a gap, if so configured; what
+ * another way of reading may get over is tried at the next start; else the error is as it was. */
 int my_resume_refused(struct my_source *source, struct leat_err *err);
 
 /* --- changes.c ---------------------------------------------------------------------------------
