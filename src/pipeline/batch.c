@@ -33,6 +33,7 @@ struct known_schema {
 
 struct leat_batch {
     uint32_t source_id;
+    bool whole;
     struct leat_compressor *compressor;
     struct leat_commit *commit; /* being filled */
     struct leat_buf token;      /* of the last leat_batch_position() */
@@ -113,6 +114,7 @@ int leat_batch_new(const struct leat_batch_settings *settings,
     if (!b)
         return no_memory(err, "a batch");
     b->source_id = known->id;
+    b->whole = settings->whole;
     b->schema_next = known->schema_next;
     b->part_set = b->part_next = b->part_taken = known->part_next;
     leat_buf_init(&b->raw, LEAT_BLOCK_RAW_MAX);
@@ -288,6 +290,12 @@ static int block_seal(struct leat_batch *b, struct leat_err *err)
     return LEAT_OK;
 }
 
+/* Enough bytes for one commit, and nothing that would have to stay together with what comes. */
+static bool bytes_enough(const struct leat_batch *b)
+{
+    return b->commit->bytes >= LEAT_BATCH_BYTES && !(b->whole && b->transaction_open);
+}
+
 bool leat_batch_full(const struct leat_batch *b)
 {
     return b->commit->raw_bytes + b->raw.len >= LEAT_BATCH_BYTES ||
@@ -348,7 +356,7 @@ static int long_value_put(struct leat_batch *b, struct leat_slice value, struct 
 {
     struct leat_commit *c = b->commit;
     while (b->long_offset < value.len) {
-        if (c->bytes >= LEAT_BATCH_BYTES)
+        if (bytes_enough(b))
             return LEAT_AGAIN;
         size_t len = value.len - b->long_offset;
         len = len < LEAT_PART_BYTES ? len : LEAT_PART_BYTES;
@@ -433,7 +441,7 @@ static int event_check(const struct leat_event *e, struct leat_err *err)
 /* The common case is one measurement, one frame, and no long values. */
 int leat_batch_add(struct leat_batch *b, const struct leat_event *event, struct leat_err *err)
 {
-    if (b->commit->bytes >= LEAT_BATCH_BYTES)
+    if (bytes_enough(b))
         return LEAT_AGAIN;
     int status = event_check(event, err);
     if (status)

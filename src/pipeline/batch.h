@@ -9,7 +9,7 @@
  * taken, all in the source's thread. What was taken belongs to the committer.
  *
  * Bounds:  an open block of LEAT_BLOCK_RAW_MAX, sealed bytes of LEAT_BATCH_BYTES and one block
- * more. Threads: the source's thread only.
+ *          more; with `whole` one transaction more. Threads: the source's thread only.
  */
 #ifndef PIPELINE_BATCH_H
 #define PIPELINE_BATCH_H
@@ -36,6 +36,7 @@ void leat_commit_free(struct leat_commit *commit); /* accepts NULL */
 struct leat_batch_settings {
     enum leat_compression compression;
     int level;
+    bool whole; /* a transaction is never divided over two commits: the source bounds its size */
 };
 
 /* `known` is the source as the store has it; schemas are taught with leat_batch_learn(). */

@@ -107,10 +107,11 @@ static int hand_over(struct leat_source_runner *r, struct leat_err *err)
 }
 
 /* When what is waiting should be handed over, as long as the committer is free and the batch not
- * full. After a pause that is at once. */
+ * full. After a pause that is at once, and always where somebody waits for an answer. */
 static int64_t hand_over_due_ms(const struct leat_source_runner *r)
 {
-    return leat_batch_bytes(r->batch) >= HAND_OVER_BYTES ? 0 : r->handed_over_ms + HAND_OVER_MS;
+    bool at_once = r->settings.ops->ingest || leat_batch_bytes(r->batch) >= HAND_OVER_BYTES;
+    return at_once ? 0 : r->handed_over_ms + HAND_OVER_MS;
 }
 
 /* Tells the source what became durable (I2). */
@@ -256,6 +257,7 @@ static int runner_prepare(struct leat_source_runner *r, struct leat_store *store
     int status = leat_store_source(store, r->settings.instance, &known, err);
     if (status)
         return status;
+    r->settings.batch.whole = r->settings.ops->ingest != NULL;
     status = leat_batch_new(&r->settings.batch, &known, &r->batch, err);
     if (!status)
         status = leat_store_schemas(store, known.id, learn, r->batch, err);
