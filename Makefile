@@ -7,8 +7,9 @@ CC      ?= cc
 PREFIX  ?= /usr/local
 VERSION := 0.1.0
 
-PACKAGES := libpq lmdb libzstd libxxhash libmicrohttpd yaml-0.1 jansson openssl
-DEBIAN   := libpq-dev liblmdb-dev libzstd-dev libxxhash-dev libmicrohttpd-dev libyaml-dev libjansson-dev libssl-dev
+PACKAGES := libpq lmdb libzstd libxxhash libmicrohttpd yaml-0.1 jansson openssl zlib
+DEBIAN   := libpq-dev liblmdb-dev libzstd-dev libxxhash-dev libmicrohttpd-dev libyaml-dev libjansson-dev libssl-dev \
+            zlib1g-dev
 
 ifeq ($(filter help clean,$(MAKECMDGOALS)),)
 MISSING := $(shell for p in $(PACKAGES); do pkg-config --exists $$p || echo $$p; done)
@@ -48,6 +49,7 @@ CFLAGS_ALL := -std=gnu11 -g $(OPT) $(HARDEN) $(WARN) -D_GNU_SOURCE -DLEAT_VERSIO
               -Iinclude -Isrc -Iconnectors $(shell pkg-config --cflags $(PACKAGES)) $(CFLAGS)
 # Debian's MHD, LMDB and xxhash ship headers without surprises; -Wconversion is for our decoders only.
 DECODERS := connectors/sources/postgres/pgoutput.c $(wildcard connectors/sources/postgres/pgtype*.c) \
+            $(addprefix connectors/sources/webhook/,json_scan.c inflate.c metadata.c route.c time_text.c) \
             src/event/value.c src/event/schema.c $(wildcard src/codec/*.c)
 
 # --- archives, lowest first; LIBS_<dir> is what its unit tests may link -------------------------------------
@@ -62,7 +64,7 @@ LIBS_config   := config base
 LIBS_metrics  := metrics base
 LIBS_http     := http store metrics base
 LIBS_pipeline := pipeline store codec event base
-LIBS_sources  := pipeline store codec event base
+LIBS_sources  := pipeline store codec event http metrics base
 
 SYSTEM := $(shell pkg-config --libs $(PACKAGES)) -lpthread -lm
 
