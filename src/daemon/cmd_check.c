@@ -15,6 +15,7 @@
 
 #include "daemon/connectors.h"
 #include "daemon/holder.h"
+#include "daemon/intake.h"
 #include "daemon/report.h"
 #include "daemon/show.h"
 
@@ -116,6 +117,11 @@ int cmd_check(const struct command_line *line)
     int exit_code = command_load(line, &config);
     if (exit_code)
         return exit_code;
+    struct leat_err refused;
+    if (intake_check(config, &refused)) {
+        leat_config_free(config);
+        return command_failed(&refused);
+    }
     struct leat_report *report = report_new();
     check_store(report, leat_config_settings(config));
     for (size_t i = 0; i < leat_config_instance_count(config); i++)

@@ -5,9 +5,11 @@
 #include "daemon/connectors.h"
 
 extern const struct leat_source_ops pg_source_ops; /* sources/postgres/postgres.c */
+extern const struct leat_source_ops webhook_source_ops; /* sources/webhook/webhook.c */
 
 const struct leat_source_ops *const leat_sources[] = {
     &pg_source_ops,
+    &webhook_source_ops,
     NULL,
 };
 
