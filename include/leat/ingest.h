@@ -25,6 +25,8 @@
 
 #include <leat/buf.h>
 
+struct leat_transaction; /* event.h */
+
 enum {
     LEAT_INGEST_HEADERS_MAX = 4,       /* of an answer, beside its content type */
     LEAT_INGEST_ANSWER_MAX = 4 << 20,  /* bytes: 10,000 ids with a verdict each */
@@ -79,6 +81,12 @@ struct leat_ingest_ops {
 
     /* After leat_ingest_wake(): fills the answer. */
     void (*answer)(void *ctx, struct leat_ingest_request *request);
+
+    /* Before its first session a source is told again what it stored since that wall time: recall
+     * is called for each transaction, in their order, on the source's own thread. recall NULL: it
+     * wants to know nothing. An error keeps the source from beginning. */
+    int64_t (*recall_since)(void *ctx);
+    int (*recall)(void *ctx, const struct leat_transaction *transaction, struct leat_err *err);
 
     /* Last call for a request that begin was called for, answered or broken off. */
     void (*release)(void *ctx, struct leat_ingest_request *request);

@@ -93,7 +93,13 @@ static void release(void *ctx, struct leat_ingest_request *r)
     released++;
 }
 
-static const struct leat_ingest_ops OPS = {attach, detach, wants, begin, finish, answer, release};
+static const struct leat_ingest_ops OPS = {.attach = attach,
+                                           .detach = detach,
+                                           .wants = wants,
+                                           .begin = begin,
+                                           .finish = finish,
+                                           .answer = answer,
+                                           .release = release};
 static struct leat_ingest *server;
 static const struct leat_ingest_mount MOUNT = {&OPS, NULL, "s"};
 
