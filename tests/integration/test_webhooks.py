@@ -69,7 +69,7 @@ def test_event__is_stored_byte_for_byte(shared, body):
     event = stored(shared, answer["eventId"])[0]
     assert event["text"].encode() == body
     assert event["op"] == "post" and event["topic"] == "order.created.0" and event["source"] == "open"
-    assert event["tx"]["attrs"] == {"tenant": "open", "dataCore": "shop", "flowType": "order.0"}
+    assert event["tx"]["attrs"] == {"tenant": "open", "dataCore": "shop", "flowType": "order.0", "idempotency": None}
 
 
 def test_event__answers_what_every_client_looks_at(shared):
@@ -286,6 +286,129 @@ def test_keys__no_secret_is_kept_or_logged(shared):
 def test_keys__wrong_use_ends_with_2(shared, arguments, words):
     done = shared.command("keys", *arguments)
     assert done.returncode == leatd.USAGE and all(w in done.stderr for w in words), done.stderr
+
+
+# --- idempotency --------------------------------------------------------------------------------------------------
+
+
+def test_repeat__gets_the_first_ids_and_stores_nothing(shared):
+    name = str(uuid.uuid4())
+    for path, body, ids in ((EVENT, b'{"n":1}', "eventId"),
+                            (EVENTS, b'[{"n":1},{"n":2,"t":"2020-01-01T00:00:00Z"}]', "eventIds")):
+        first = shared.post(path, body, Idempotency_Key=name + ids, x_flowcore_event_time_key="t")
+        count = len(shared.tail("--op", "post"))
+        for key in (name + ids, f'"{name + ids}"'):
+            again = shared.post(path, body, Idempotency_Key=key, x_flowcore_event_time_key="t")
+            assert again[0] == 200 and again[1] == {**first[1], "duplicate": True} and "duplicate" not in first[1]
+        assert len(shared.tail("--op", "post")) == count
+
+
+def test_repeat__of_compressed_bytes_is_the_same_body(shared):
+    name, body = str(uuid.uuid4()), b'{"n":1}'
+    first = shared.post(EVENT, body, Idempotency_Key=name)
+    again = shared.post(EVENT, gzip.compress(body), Content_Encoding="gzip", Idempotency_Key=name)
+    assert again[1] == {**first[1], "duplicate": True}
+
+
+def test_repeat__with_another_body_is_422(shared):
+    name = str(uuid.uuid4())
+    assert shared.post(EVENT, b'{"n":1}', Idempotency_Key=name)[0] == 200
+    assert shared.post(EVENT, b'{"n":2}', Idempotency_Key=name)[0] == 422
+    assert shared.post(EVENT, b'{"n":1}', Idempotency_Key=name, x_flowcore_event_time="2020-01-01T00:00:00Z")[0] == 422
+    assert shared.post(EVENT, b'{"n":1}', Idempotency_Key=name)[1]["duplicate"] is True
+
+
+def test_repeat__keys_are_scoped(shared):
+    name = str(uuid.uuid4())
+    paths = (EVENT, EVENT + "x", "/event/open/other/order.0/order.created.0", "/event/few/shop/order.1/a")
+    answers = [shared.post(path, b"{}", Idempotency_Key=name)[1] for path in paths]
+    answers += [shared.post(KEYED, b"{}", shared.key(), Idempotency_Key=name)[1] for _ in range(2)]
+    assert len({a["eventId"] for a in answers}) == len(answers) and not any("duplicate" in a for a in answers)
+
+
+@pytest.mark.parametrize("key", ['""', "x" * 256, "a\tb", "\xe6"])
+def test_repeat__keys_that_are_none_are_400(shared, key):
+    assert shared.post(EVENT, b"{}", Idempotency_Key=key)[0] == 400
+
+
+def test_repeat__by_a_field_of_the_request(own):
+    hooks = own(sources={"open": {"type": "webhook", "authentication": "none", "idempotency_key": "json:/id"}}).start()
+    first = hooks.post("/in/open", {"id": "A1"})[1]
+    assert hooks.post("/in/open", {"id": "A1"})[1] == {**first, "duplicate": True}
+    assert hooks.post("/in/open", {"id": "A1", "more": 1})[0] == 422
+    assert "duplicate" not in hooks.post("/in/open", {"id": "A2"})[1]
+    assert "duplicate" not in hooks.post("/in/open", {})[1] and "duplicate" not in hooks.post("/in/open", {})[1]
+
+
+def test_repeat__many_copies_at_once_are_stored_once(shared):
+    for round_ in range(20):
+        name, answers = f"race-{round_}-{uuid.uuid4()}", []
+        threads = [threading.Thread(target=lambda: answers.append(shared.post(EVENT, b"{}", Idempotency_Key=name)))
+                   for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert {a[0] for a in answers} == {200} and len({a[1]["eventId"] for a in answers}) == 1
+        assert sum("duplicate" not in a[1] for a in answers) == 1
+
+
+def test_repeat__outlasts_restart_and_kill(own):
+    hooks = own(store={"segment_size": "1MiB"}).start()
+    import random
+    pad = base64.b64encode(random.Random(2).randbytes(60000)).decode()
+    key, firsts = hooks.key(), []
+    for n in range(60):  # another source's blocks lie between
+        firsts.append(hooks.post(EVENT, {"n": n, "pad": pad}, Idempotency_Key=f"k{n}")[1])
+        assert "duplicate" not in hooks.post(KEYED, {"n": n}, key, Idempotency_Key=f"k{n}")[1]
+    assert len(list(hooks.store_dir.glob("seg-*.mdb"))) > 1
+    for end in (hooks.kill9, hooks.stop):
+        end()
+        hooks.start()
+        for n in (0, 1, 30, 58, 59):
+            again = hooks.post(EVENT, {"n": n, "pad": pad}, Idempotency_Key=f"k{n}")
+            assert again[0] == 200 and again[1] == {**firsts[n], "duplicate": True}
+        assert hooks.post(EVENT, {"n": 7}, Idempotency_Key="k0")[0] == 422
+    assert len(hooks.tail("--op", "post", "--source", "open")) == 60
+    assert hooks.stop() == 0
+
+
+def persist(hooks, stop, answered, number):
+    """Sends each event under a key of its own until it is answered 200, as a good client does."""
+    n = 0
+    while not stop.is_set():
+        body = json.dumps({"client": number, "n": n}).encode()
+        while not stop.is_set():
+            try:
+                status, answer, _ = hooks.post(EVENT, body, seconds=5, Idempotency_Key=f"{number}-{n}")
+                if status == 200:
+                    answered.append((answer["eventId"], body.decode()))
+                    break
+            except (OSError, ValueError):
+                pass
+            time.sleep(0.01)
+        n += 1
+
+
+def test_kill__retried_requests_are_there_exactly_once(own):
+    hooks = own().start()
+    stop, answered = threading.Event(), []
+    threads = [threading.Thread(target=persist, args=(hooks, stop, answered, n)) for n in range(4)]
+    for thread in threads:
+        thread.start()
+    for _ in range(8):
+        seen = len(answered)
+        places.wait_until(lambda: len(answered) > seen + 30, 20, "answers")
+        hooks.kill9()
+        hooks.start()
+    stop.set()
+    for thread in threads:
+        thread.join()
+    assert hooks.stop() == 0
+    texts = [e["text"] for e in hooks.tail("--op", "post")]
+    assert len(texts) == len(set(texts))
+    ids = {e["id"]: e["text"] for e in hooks.tail("--op", "post")}
+    assert [i for i, body in answered if ids.get(i) != body] == []
 
 
 # --- the port -----------------------------------------------------------------------------------------------------

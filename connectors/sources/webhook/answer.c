@@ -12,9 +12,17 @@ static void put_id(struct leat_buf *body, const uint8_t *id)
     leat_buf_format(body, "\"%s\"", text);
 }
 
+static void put_head(struct post *p, struct leat_buf *body)
+{
+    leat_buf_append_text(body, "{\"success\":true,\"received\":true,");
+    if (p->outcome == POST_REPEATED)
+        leat_buf_append_text(body, "\"duplicate\":true,");
+}
+
 static void put_single(struct post *p, struct leat_buf *body)
 {
-    leat_buf_append_text(body, "{\"success\":true,\"received\":true,\"eventId\":");
+    put_head(p, body);
+    leat_buf_append_text(body, "\"eventId\":");
     put_id(body, p->events[0].id);
     leat_buf_append_text(body, ",\"flowType\":");
     json_quote(body, p->flow_type);
@@ -25,7 +33,8 @@ static void put_single(struct post *p, struct leat_buf *body)
 
 static void put_batch(struct post *p, struct leat_buf *body)
 {
-    leat_buf_append_text(body, "{\"success\":true,\"received\":true,\"eventIds\":[");
+    put_head(p, body);
+    leat_buf_append_text(body, "\"eventIds\":[");
     for (size_t i = 0; i < p->count; i++) {
         if (i)
             leat_buf_append_text(body, ",");
@@ -37,7 +46,8 @@ static void put_batch(struct post *p, struct leat_buf *body)
 /* A verdict for each: only for clients that asked for it, since most take any 2xx for all. */
 static void put_verdicts(struct post *p, struct leat_buf *body)
 {
-    leat_buf_append_text(body, "{\"results\":[");
+    leat_buf_append_text(body, p->outcome == POST_REPEATED ? "{\"duplicate\":true,\"results\":["
+                                                           : "{\"results\":[");
     for (size_t i = 0; i < p->count; i++) {
         const struct post_event *e = &p->events[i];
         leat_buf_format(body, "%s{\"index\":%zu,\"status\":%u,", i ? "," : "", i,
@@ -58,6 +68,11 @@ void post_answer(struct post *p)
     struct leat_ingest_answer *answer = &p->request->answer;
     if (p->outcome == POST_UNSTORED) {
         leat_ingest_problem(p->request, 503, "the store takes nothing now; try again");
+        return;
+    }
+    if (p->outcome == POST_CONFLICT) {
+        leat_ingest_problem(p->request, 422,
+                            "another request was stored under this idempotency key");
         return;
     }
     bool some_refused = p->taken < p->count;

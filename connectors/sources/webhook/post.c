@@ -4,8 +4,9 @@
  */
 #include "sources/webhook/post.h"
 
-#include <leat/clock.h>
+#include <leat/hash.h>
 
+#include <openssl/evp.h>
 #include <stdlib.h>
 #include <strings.h>
 
@@ -18,6 +19,7 @@
 enum {
     ARENA_MAX = 96 << 20,        /* 10,000 events with a metadata of some KiB each */
     FIELD_BYTES_MAX = 1024,
+    KEY_BYTES_MAX = 255,
     REQUEST_BODY_EXTRA = 1,
 };
 
@@ -365,16 +367,97 @@ static unsigned read_metadata(struct post *p)
 /* The defaults, and the ids that follow from the times. */
 static void name_events(struct post *p)
 {
-    uint64_t seed = webhook_uuid_seed();
     for (size_t i = 0; i < p->count; i++) {
         struct post_event *e = &p->events[i];
-        if (!e->event_time_us)
-            e->event_time_us = p->request->received_us;
-        if (!e->valid_time_us)
+        if (!e->time_given)
+            e->event_time_us = p->once.received_us;
+        if (!e->valid_given)
             e->valid_time_us = e->event_time_us;
-        webhook_uuid_make(e->event_time_us, seed, (uint32_t)i, e->id);
-        p->taken += !e->refused;
+        webhook_uuid_make(e->event_time_us, p->once.seed, (uint32_t)i, e->id);
     }
+}
+
+static void draw_ids(struct post *p)
+{
+    p->once.seed = webhook_uuid_seed();
+    p->once.received_us = p->request->received_us;
+    for (size_t i = 0; i < p->count; i++) {
+        p->events[i].time_given = p->events[i].event_time_us != 0;
+        p->events[i].valid_given = p->events[i].valid_time_us != 0;
+        p->taken += !p->events[i].refused;
+    }
+    name_events(p);
+}
+
+/* The same body with the same times: so the same ids come out. */
+void post_repeat(struct post *p, const struct once_entry *original)
+{
+    p->once = *original;
+    name_events(p);
+}
+
+/* --- the idempotency key ------------------------------------------------------------------------- */
+
+/* A structured field's string has quotes; many senders leave them out. */
+static bool header_key(const char *header, struct leat_buf *buf)
+{
+    size_t len = strlen(header);
+    if (len >= 2 && header[0] == '"' && header[len - 1] == '"') {
+        header++;
+        len -= 2;
+    }
+    for (size_t i = 0; i < len; i++)
+        if ((uint8_t)header[i] < 0x20 || (uint8_t)header[i] > 0x7e)
+            return false;
+    leat_buf_append(buf, leat_slice_of(header, len));
+    return len > 0 && !buf->full;
+}
+
+/* The scope is what a client cannot choose, so that it can meet nobody's keys but its own. */
+static void put_scope(struct post *p, struct leat_buf *buf)
+{
+    const struct leat_slice parts[] = {leat_slice_text(p->tenant),
+                                       leat_slice_text(p->request->key_id), p->data_core,
+                                       p->flow_type, p->topic};
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+        leat_buf_append_counted(buf, parts[i]);
+}
+
+static void make_once(struct post *p, struct leat_slice key)
+{
+    static const char *const TIMES[] = {"x-flowcore-event-time", "x-flowcore-valid-time",
+                                        "x-flowcore-event-time-key", "x-flowcore-valid-time-key"};
+    uint8_t digest[EVP_MAX_MD_SIZE];
+    uint64_t body = leat_hash(p->body);
+    struct leat_buf text;
+    leat_buf_init(&text, 64 << 10);
+    put_scope(p, &text);
+    leat_buf_append_counted(&text, key);
+    if (!EVP_Digest(text.data, text.len, digest, NULL, EVP_sha256(), NULL))
+        abort(); /* no memory for a hundred bytes */
+    memcpy(p->once.key, digest, ONCE_KEY_BYTES);
+    leat_buf_reset(&text);
+    leat_buf_append(&text, leat_slice_of(&body, sizeof body));
+    for (size_t i = 0; i < sizeof TIMES / sizeof *TIMES; i++)
+        leat_buf_append_counted(&text, leat_slice_text(leat_ingest_header(p->request, TIMES[i])));
+    p->once.fingerprint = leat_hash(leat_buf_slice(&text));
+    p->keyed = true;
+    leat_buf_release(&text);
+}
+
+static unsigned read_key(struct post *p)
+{
+    const char *header = leat_ingest_header(p->request, "Idempotency-Key");
+    struct leat_slice json = p->is_json ? p->body : leat_slice_of(NULL, 0);
+    struct leat_buf key;
+    leat_buf_init(&key, KEY_BYTES_MAX);
+    bool fits = !header || header_key(header, &key);
+    if (!header && p->route.kind == ROUTE_IN && p->settings->idempotency_key)
+        fits = !field_read(p->settings->idempotency_key, p->request, json, &key) || !key.full;
+    if (fits && key.len)
+        make_once(p, leat_buf_slice(&key));
+    leat_buf_release(&key);
+    return fits ? 0 : refuse(p, 400, "the idempotency key is empty, too long or not plain text");
 }
 
 unsigned post_read(struct post *p)
@@ -391,6 +474,8 @@ unsigned post_read(struct post *p)
     if (!status)
         status = read_metadata(p);
     if (!status)
-        name_events(p);
+        status = read_key(p);
+    if (!status)
+        draw_ids(p);
     return status;
 }

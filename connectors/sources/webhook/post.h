@@ -13,6 +13,7 @@
 #include <leat/arena.h>
 #include <leat/ingest.h>
 
+#include "sources/webhook/once.h"
 #include "sources/webhook/route.h"
 #include "sources/webhook/settings.h"
 #include "sources/webhook/time_text.h"
@@ -22,6 +23,8 @@ struct post_event {
     struct leat_slice metadata;
     int64_t event_time_us, valid_time_us;
     uint8_t id[WEBHOOK_UUID_BYTES];
+    bool time_given;  /* the sender said when it happened */
+    bool valid_given;
     unsigned refused; /* status of an item that is not taken; 0: stored */
     const char *why;
 };
@@ -29,6 +32,8 @@ struct post_event {
 enum post_outcome {
     POST_WAITING,
     POST_STORED,
+    POST_REPEATED, /* stored before, under the same idempotency key */
+    POST_CONFLICT, /* another body was stored under its idempotency key */
     POST_UNSTORED, /* no room in time, or the source ends; it may yet come to be stored */
 };
 
@@ -46,6 +51,9 @@ struct post {
     const char *content_type;
     struct post_event *events;
     size_t count, taken; /* of them, those not refused */
+    bool repeated;          /* what it says was stored before */
+    bool keyed;             /* it has an idempotency key */
+    struct once_entry once; /* with the seed of its ids; the rest when it is keyed */
     uint64_t number;     /* of its kind in the source, from 1 */
     int64_t queued_ms;   /* monotonic */
     enum post_outcome outcome;
@@ -62,6 +70,9 @@ unsigned post_check(struct post *post) LEAT_MUST_CHECK;
 
 /* Takes the body apart. 0, or refused; with nothing to store (`taken` 0) it can be answered at once. */
 unsigned post_read(struct post *post) LEAT_MUST_CHECK;
+
+/* Takes over the ids of the request that it repeats. */
+void post_repeat(struct post *post, const struct once_entry *original);
 
 /* The answer to what was stored, or could not be. */
 void post_answer(struct post *post);

@@ -35,6 +35,14 @@ const struct leat_option webhook_options[] = {
      .min = 0, .max = 60 * 1000,
      .doc = "How long a request waits while the store has no room, before it gets 503. Clients that "
             "give up after three quick tries lose fewer events when they are held."},
+    {.name = "idempotency_window", .type = LEAT_OPTION_DURATION, .offset = AT(idempotency_window_ms),
+     .fallback = "7d", .min = 60 * 1000, .max = INT64_C(90) * 24 * 3600 * 1000,
+     .doc = "How long the keys of Idempotency-Key headers are remembered. A repeat gets 200 with the "
+            "ids of the first, another body under the same key 422."},
+    {.name = "idempotency_keys", .type = LEAT_OPTION_INT, .offset = AT(idempotency_keys_max),
+     .fallback = "500000", .min = 1000, .max = 50000000,
+     .doc = "Most keys that are remembered, in memory, some 100 bytes each. When more come within the "
+            "window, the oldest half is forgotten early."},
     {.name = "accept", .type = LEAT_OPTION_CHOICE, .offset = AT(accept), .fallback = "json",
      .choices = ACCEPT_CHOICES, .section = "Senders that know only a URL: POST /in/SOURCE",
      .doc = "json: the body must be one JSON text. any: every body is stored as it came, with its "
@@ -53,6 +61,10 @@ const struct leat_option webhook_options[] = {
     {.name = "event_time", .type = LEAT_OPTION_TEXT, .offset = AT(event_time), .check = field_check,
      .doc = "Where it says when it happened: ISO 8601 with a zone, or seconds or milliseconds since "
             "1970. Default: when it came.", .example = "json:/created"},
+    {.name = "idempotency_key", .type = LEAT_OPTION_TEXT, .offset = AT(idempotency_key),
+     .check = field_check,
+     .doc = "Where it says what makes it the same request when it comes again, beside the header "
+            "Idempotency-Key, which wins.", .example = "header:X-GitHub-Delivery"},
     {.name = NULL},
 };
 /* clang-format on */

@@ -19,7 +19,8 @@ struct webhook_settings {
     int64_t hold_ms;
     int accept; /* enum webhook_accept: what /in/ takes */
     const char *data_core, *flow_type; /* of /in/; NULL: "webhooks", the instance's name */
-    const char *event_type, *external_id, *event_time; /* fields, see field.h; NULL: none */
+    const char *event_type, *external_id, *event_time, *idempotency_key; /* fields, see field.h; NULL: none */
+    int64_t idempotency_window_ms, idempotency_keys_max;
 };
 
 extern const struct leat_option webhook_options[];

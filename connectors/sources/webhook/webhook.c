@@ -13,7 +13,10 @@
  *   1. A request is answered 200 only from confirm: its fsync has returned (I2).
  *   2. Each request that was queued is woken exactly once: durable, too long without room, or at the
  *      end.
- *   3. The resume token counts requests. Nothing has to be asked for again: a sender that got no
+ *   3. Whether an idempotency key is known is asked and noted by the one thread that stores, so two
+ *      copies of a request cannot pass each other. A repeat of one that is not durable yet waits
+ *      for it.
+ *   4. The resume token counts requests. Nothing has to be asked for again: a sender that got no
  *      answer sends again.
  */
 #include <leat/clock.h>
@@ -29,6 +32,8 @@
 
 #include "sources/webhook/post.h"
 #include "sources/webhook/settings.h"
+
+enum { ATTR_ONCE = 3 }; /* of the transaction: see declare_origin() */
 
 #define TOKEN_FORMAT "webhook1 requests=%" PRIu64
 
@@ -47,6 +52,8 @@ struct webhook_source {
     struct leat_source_stats *stats;
     struct post_queue sent; /* in the order of their numbers */
     uint64_t number;        /* of the last that was put into a batch */
+    uint64_t durable;       /* requests up to this one */
+    struct once once;       /* which of them have idempotency keys */
     struct leat_origin origin;
     bool origin_defined;
 };
@@ -110,6 +117,7 @@ static void ingest_detach(void *ctx)
 {
     struct webhook_source *s = ctx;
     pthread_mutex_destroy(&s->lock);
+    once_release(&s->once);
 }
 
 static const char *tenant_of(const struct webhook_source *s)
@@ -193,6 +201,27 @@ static void ingest_release(void *ctx, struct leat_ingest_request *r)
     r->state = NULL;
 }
 
+/* --- what is known from before ------------------------------------------------------------------ */
+
+static int64_t ingest_recall_since(void *ctx)
+{
+    struct webhook_source *s = ctx;
+    int64_t window_us = s->settings.idempotency_window_ms * 1000;
+    once_release(&s->once);
+    once_init(&s->once, window_us, (size_t)s->settings.idempotency_keys_max);
+    return leat_clock_wall_us() - window_us;
+}
+
+static int ingest_recall(void *ctx, const struct leat_transaction *t, struct leat_err *err)
+{
+    struct webhook_source *s = ctx;
+    struct once_entry entry = {.received_us = t->commit_time_us};
+    if (t->attr_count <= ATTR_ONCE || t->attrs[ATTR_ONCE].kind != LEAT_BYTES ||
+        !once_read(t->attrs[ATTR_ONCE].text, &entry))
+        return LEAT_OK;
+    return once_add(&s->once, &entry, err);
+}
+
 static const struct leat_ingest_ops INGEST = {
     .attach = ingest_attach,
     .detach = ingest_detach,
@@ -201,6 +230,8 @@ static const struct leat_ingest_ops INGEST = {
     .finish = ingest_finish,
     .answer = ingest_answer,
     .release = ingest_release,
+    .recall_since = ingest_recall_since,
+    .recall = ingest_recall,
 };
 
 /* --- into the batch ----------------------------------------------------------------------------- */
@@ -234,14 +265,20 @@ static int put_post(struct webhook_source *s, struct leat_batch *batch, const st
                     struct leat_err *err)
 {
     char id[24];
+    uint8_t once[ONCE_STORED_BYTES];
+    struct leat_value keyed = {.kind = LEAT_NULL};
+    if (p->keyed) {
+        once_write(&p->once, once);
+        keyed = (struct leat_value){.kind = LEAT_BYTES, .text = leat_slice_of(once, sizeof once)};
+    }
     int len = snprintf(id, sizeof id, "%" PRIu64, s->number);
     struct leat_transaction transaction = {
         .id = leat_slice_of(id, (size_t)len),
         .commit_time_us = p->request->received_us,
         .origin = &s->origin,
-        .attr_count = 3,
+        .attr_count = 4,
         .attrs = {text_value(leat_slice_text(p->tenant)), text_value(p->data_core),
-                  text_value(p->flow_type)},
+                  text_value(p->flow_type), keyed},
     };
     uint32_t ordinal = 0;
     int status = leat_batch_begin(batch, &transaction, err);
@@ -256,10 +293,11 @@ static void declare_origin(struct webhook_source *s)
     s->origin = (struct leat_origin){
         .connector = LEAT_SLICE_LITERAL("webhook"),
         .lineage = leat_slice_text(tenant_of(s)),
-        .attr_count = 5,
+        .attr_count = 6,
         .attrs = {{LEAT_SLICE_LITERAL("tenant"), LEAT_ATTR_TRANSACTION, LEAT_ATTR_FIELD},
                   {LEAT_SLICE_LITERAL("dataCore"), LEAT_ATTR_TRANSACTION, LEAT_ATTR_FIELD},
                   {LEAT_SLICE_LITERAL("flowType"), LEAT_ATTR_TRANSACTION, LEAT_ATTR_FIELD},
+                  {LEAT_SLICE_LITERAL("idempotency"), LEAT_ATTR_TRANSACTION, 0},
                   {LEAT_SLICE_LITERAL("eventId"), LEAT_ATTR_EVENT, LEAT_ATTR_FIELD},
                   {LEAT_SLICE_LITERAL("externalId"), LEAT_ATTR_EVENT, LEAT_ATTR_FIELD}},
     };
@@ -277,10 +315,40 @@ static void count_post(struct webhook_source *s, const struct post *p)
     stats->last_receive_us = p->request->received_us;
 }
 
+/* Known already: answered now, or as soon as the first is durable, which is with the last of those
+ * on their way at the latest. */
+static void repeat(struct webhook_source *s, struct post *p, const struct once_entry *original)
+{
+    bool durable = original->number <= s->durable;
+    s->stats->repeats_dropped += (int64_t)p->taken;
+    if (original->fingerprint != p->once.fingerprint) {
+        wake(p, POST_CONFLICT);
+        return;
+    }
+    post_repeat(p, original);
+    p->repeated = true;
+    p->number = s->number;
+    if (durable)
+        wake(p, POST_REPEATED);
+    else
+        queue_put(&s->sent, p);
+}
+
 static int store_post(struct webhook_source *s, struct leat_batch *batch, struct post *p,
                       struct leat_err *err)
 {
-    p->number = ++s->number;
+    const struct once_entry *original =
+        p->keyed ? once_find(&s->once, p->once.key, p->request->received_us) : NULL;
+    if (original) {
+        repeat(s, p, original);
+        return LEAT_OK;
+    }
+    p->number = p->once.number = s->number + 1;
+    if (p->keyed && once_add(&s->once, &p->once, err)) {
+        wake(p, POST_UNSTORED); /* no memory: better not now than perhaps twice */
+        return LEAT_OK;
+    }
+    s->number++;
     queue_put(&s->sent, p);
     int status = put_post(s, batch, p, err);
     if (!status)
@@ -343,6 +411,8 @@ static int source_start(void *ctx, struct leat_slice token, struct leat_err *err
     if (token_read(token, &s->number))
         return leat_fail(err, LEAT_ECONFIG, "the stored token is not one of a webhook source: \"%.*s\"",
                          LEAT_SLICE_ARG(token));
+    s->durable = s->number;
+    once_forget_above(&s->once, s->number); /* the last session's that were not stored after all */
     s->stats->lag_us = s->stats->lag_bytes = s->stats->retained_bytes = 0;
     return LEAT_OK;
 }
@@ -380,6 +450,11 @@ static int source_poll(void *ctx, int64_t until_ms, struct leat_batch *batch, st
     return wait_until(s, until_ms);
 }
 
+static void wake_durable(struct post *p)
+{
+    wake(p, p->repeated ? POST_REPEATED : POST_STORED);
+}
+
 static int source_confirm(void *ctx, struct leat_slice token, struct leat_err *err)
 {
     struct webhook_source *s = ctx;
@@ -387,8 +462,9 @@ static int source_confirm(void *ctx, struct leat_slice token, struct leat_err *e
     if (token_read(token, &number))
         return leat_fail(err, LEAT_EBUG, "a durable token that is not ours: \"%.*s\"",
                          LEAT_SLICE_ARG(token));
+    s->durable = number;
     while (s->sent.first && s->sent.first->number <= number)
-        wake(queue_take(&s->sent), POST_STORED);
+        wake_durable(queue_take(&s->sent));
     return LEAT_OK;
 }
 
