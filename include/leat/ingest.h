@@ -5,11 +5,12 @@
  *
  *     request ─▶ wants ─▶ begin ── body ──▶ finish ── LEAT_OK: answered
  *                                             │
- *                                             └─ LEAT_AGAIN: the source keeps the request;
+ *                                             └─ LEAT_AGAIN ─▶ submit: the source keeps the request
  *                                                leat_ingest_wake() ─▶ answer ─▶ release
  *
  *     begin and finish fill r->answer and return LEAT_OK when they can answer at once. begin returns
- *     LEAT_AGAIN to have the body read.
+ *     LEAT_AGAIN to have the body read, finish to have the request suspended: it then takes no
+ *     thread until it is woken.
  *
  * Ownership: a request belongs to the server and lives until `release` has returned; the source may
  *            hang something of its own on `state`. Views (headers, body) live as long.
@@ -17,7 +18,7 @@
  * Bounds:    `body_max`, which begin may lower; the body is as received, still compressed.
  * Threads:   attach and detach from main, around everything else. wants … release are called on
  *            threads of the pool, one at a time for a request, many at once for a source.
- *            leat_ingest_wake() from any thread, exactly once for each LEAT_AGAIN of finish.
+ *            leat_ingest_wake() from any thread, exactly once for each submit, also within it.
  * Errors:    there are none: whatever goes wrong is an answer.
  */
 #ifndef LEAT_INGEST_H
@@ -79,6 +80,9 @@ struct leat_ingest_ops {
     /* The body is there, whole. */
     int (*finish)(void *ctx, struct leat_ingest_request *request);
 
+    /* The request is suspended, and the source's until it wakes it. */
+    void (*submit)(void *ctx, struct leat_ingest_request *request);
+
     /* After leat_ingest_wake(): fills the answer. */
     void (*answer)(void *ctx, struct leat_ingest_request *request);
 
@@ -111,7 +115,7 @@ int64_t leat_ingest_length(const struct leat_ingest_request *request);
 unsigned leat_ingest_authorize(struct leat_ingest_request *request, enum leat_ingest_right right,
                                const char *tenant, const char *source) LEAT_MUST_CHECK;
 
-/* Goes on with a request whose finish returned LEAT_AGAIN; the request is the pool's from here on. */
+/* Goes on with a request that was submitted; the request is the pool's from here on. */
 void leat_ingest_wake(struct leat_ingest_request *request);
 
 /* Fills the answer with a problem (RFC 9457) that older clients understand too. `detail` is ours,

@@ -219,18 +219,17 @@ static enum MHD_Result body_take(struct leat_exchange *x, const char *bytes, siz
     return MHD_YES;
 }
 
-/* Suspended first: the source may wake the request before finish has returned. */
+/* Suspended first: the source may wake the request before submit has returned. */
 static enum MHD_Result body_end(struct leat_exchange *x)
 {
     if (x->phase == LEAT_EXCHANGE_DROPPING)
         return send_answer(x);
+    if (x->mount->ops->finish(x->mount->ctx, &x->request) != LEAT_AGAIN)
+        return send_answer(x);
     x->phase = LEAT_EXCHANGE_WAITING;
     leat_connection_phase(x->place, LEAT_EXCHANGE_WAITING, 0);
     MHD_suspend_connection(x->connection);
-    if (x->mount->ops->finish(x->mount->ctx, &x->request) == LEAT_AGAIN)
-        return MHD_YES;
-    x->phase = LEAT_EXCHANGE_ANSWERED; /* filled in already */
-    MHD_resume_connection(x->connection);
+    x->mount->ops->submit(x->mount->ctx, &x->request);
     return MHD_YES;
 }
 
@@ -254,8 +253,6 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection, 
         return begin(x, method, version);
     case LEAT_EXCHANGE_WAITING:
         x->mount->ops->answer(x->mount->ctx, &x->request);
-        return send_answer(x);
-    case LEAT_EXCHANGE_ANSWERED:
         return send_answer(x);
     default:
         return body_end(x);

@@ -176,16 +176,23 @@ static bool enqueue(struct webhook_source *s, struct post *p)
 
 static int ingest_finish(void *ctx, struct leat_ingest_request *r)
 {
-    struct webhook_source *s = ctx;
     struct post *p = r->state;
+    (void)ctx;
     if (post_read(p))
         return LEAT_OK;
-    p->queued_ms = leat_clock_monotonic_ms();
-    if (p->taken && enqueue(s, p))
+    if (p->taken)
         return LEAT_AGAIN;
-    p->outcome = p->taken ? POST_UNSTORED : POST_STORED;
+    p->outcome = POST_STORED; /* all of nothing */
     post_answer(p);
     return LEAT_OK;
+}
+
+static void ingest_submit(void *ctx, struct leat_ingest_request *r)
+{
+    struct post *p = r->state;
+    p->queued_ms = leat_clock_monotonic_ms();
+    if (!enqueue(ctx, p))
+        wake(p, POST_UNSTORED);
 }
 
 static void ingest_answer(void *ctx, struct leat_ingest_request *r)
@@ -228,6 +235,7 @@ static const struct leat_ingest_ops INGEST = {
     .wants = ingest_wants,
     .begin = ingest_begin,
     .finish = ingest_finish,
+    .submit = ingest_submit,
     .answer = ingest_answer,
     .release = ingest_release,
     .recall_since = ingest_recall_since,

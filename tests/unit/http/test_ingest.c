@@ -63,18 +63,22 @@ static void *wake_later(void *arg)
 
 static int finish(void *ctx, struct leat_ingest_request *r)
 {
-    pthread_t thread;
     (void)ctx;
     finished++;
-    if (strcmp(r->target, "/s/now") == 0) {
-        leat_ingest_problem(r, 422, "at once");
-        return LEAT_OK;
-    }
-    if (strcmp(r->target, "/s/early") == 0) /* woken before finish has returned */
+    if (strcmp(r->target, "/s/now") != 0)
+        return LEAT_AGAIN;
+    leat_ingest_problem(r, 422, "at once");
+    return LEAT_OK;
+}
+
+static void submit(void *ctx, struct leat_ingest_request *r)
+{
+    pthread_t thread;
+    (void)ctx;
+    if (strcmp(r->target, "/s/early") == 0) /* woken before submit has returned */
         leat_ingest_wake(r);
     else if (pthread_create(&thread, NULL, wake_later, r) || pthread_detach(thread))
         abort();
-    return LEAT_AGAIN;
 }
 
 static void answer(void *ctx, struct leat_ingest_request *r)
@@ -98,6 +102,7 @@ static const struct leat_ingest_ops OPS = {.attach = attach,
                                            .wants = wants,
                                            .begin = begin,
                                            .finish = finish,
+                                           .submit = submit,
                                            .answer = answer,
                                            .release = release};
 static struct leat_ingest *server;
