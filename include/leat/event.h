@@ -7,7 +7,7 @@
  * Identity (I5): source instance, the origin's lineage, the transaction's id and the ordinal; the
  * same change always gets the same id: "<instance>/<lineage>/<transaction id>/<ordinal>". Messages
  * ("m<ordinal>") and schema announcements ("s<ordinal>") are counted apart, so that they do not
- * renumber rows.
+ * renumber rows. A post has the time UUID that its sender was given: its first attribute.
  *
  * Ownership: nothing is owned; slices view the producer's buffer until its next call.
  * Units:     times are microseconds since 1970 UTC.

@@ -15,6 +15,7 @@
 #define LEAT_SOURCE_H
 
 #include <leat/batch.h>
+#include <leat/ingest.h>
 #include <leat/option.h>
 #include <leat/report.h>
 #include <leat/source_stats.h>
@@ -31,6 +32,11 @@ struct leat_source_ops {
     const char *doc;  /* one sentence */
     const struct leat_option *options;
     size_t ctx_size;
+
+    /* For a source that is brought its events (see ingest.h); NULL for all that fetch them. Somebody
+     * waits for each of them to be durable: what poll added is handed over as soon as the committer
+     * is free, and a transaction is never divided over two commits. */
+    const struct leat_ingest_ops *ingest;
 
     /* Validates settings against each other, without any connection; LEAT_ECONFIG names the
      * setting. */

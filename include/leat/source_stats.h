@@ -18,6 +18,7 @@ struct leat_source_stats {
     _Atomic int64_t events;          /* put into batches */
     _Atomic int64_t repeats_dropped; /* events that were already stored */
     _Atomic int64_t absent_values;   /* unchanged TOAST and the like, in after images */
+    _Atomic int64_t replaced_characters; /* U+FFFD in place of text that was none */
     _Atomic int64_t schema_changes;
     _Atomic int64_t connects;
     _Atomic int64_t lag_bytes; /* log at the source that is not yet durable here; -1 unknown */

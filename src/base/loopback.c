@@ -71,15 +71,12 @@ static int address_fill(const char *host, bool bracketed, in_port_t port,
         address->len = sizeof *v4;
         loopback = is_loopback4(&v4->sin_addr);
     }
-    if (!loopback)
-        return refuse(
-            "is reachable from other machines, and this port speaks neither TLS nor passwords: "
-            "only loopback addresses are allowed; put a proxy in front of it",
-            err);
+    address->remote = !loopback;
     return LEAT_OK;
 }
 
-int leat_loopback_parse(const char *text, struct leat_loopback *ret_address, struct leat_err *err)
+int leat_loopback_parse_any(const char *text, struct leat_loopback *ret_address,
+                            struct leat_err *err)
 {
     struct leat_loopback address = {.off = strcmp(text, "off") == 0};
     char host[HOST_BYTES];
@@ -95,6 +92,21 @@ int leat_loopback_parse(const char *text, struct leat_loopback *ret_address, str
         if (status)
             return status;
     }
+    *ret_address = address;
+    return LEAT_OK;
+}
+
+int leat_loopback_parse(const char *text, struct leat_loopback *ret_address, struct leat_err *err)
+{
+    struct leat_loopback address;
+    int status = leat_loopback_parse_any(text, &address, err);
+    if (status)
+        return status;
+    if (address.remote)
+        return refuse(
+            "is reachable from other machines, and this port speaks neither TLS nor passwords: "
+            "only loopback addresses are allowed; put a proxy in front of it",
+            err);
     *ret_address = address;
     return LEAT_OK;
 }

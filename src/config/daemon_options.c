@@ -78,6 +78,41 @@ static const struct leat_option HTTP_OPTIONS[] = {
     {.name = NULL},
 };
 
+static int check_listen_any(const char *text, struct leat_err *err)
+{
+    struct leat_loopback ignored;
+    return leat_loopback_parse_any(text, &ignored, err);
+}
+
+static const struct leat_option INGEST_OPTIONS[] = {
+    {.name = "listen", .type = LEAT_OPTION_TEXT, .offset = AT(ingest.listen),
+     .fallback = "127.0.0.1:7312", .check = check_listen_any,
+     .doc = "Address and port where events come in; \"off\" for none. It is opened when there is a "
+            "source that takes them. An address that other machines can reach needs tls_certificate "
+            "or trusted_proxies."},
+    {.name = "tls_certificate", .type = LEAT_OPTION_TEXT, .offset = AT(ingest.tls_certificate),
+     .doc = "PEM file with the certificate and its chain: the port then speaks TLS only. Read at "
+            "the start.", .example = "/etc/leat/tls.crt"},
+    {.name = "tls_key", .type = LEAT_OPTION_TEXT, .offset = AT(ingest.tls_key),
+     .doc = "PEM file with its private key, which only its owner can read.",
+     .example = "/etc/leat/tls.key"},
+    {.name = "trusted_proxies", .type = LEAT_OPTION_LIST, .offset = AT(ingest.trusted_proxies),
+     .doc = "Addresses of proxies that speak TLS for us. When it is given, nobody else may "
+            "connect.", .example = "[10.0.0.5]"},
+    {.name = "threads", .type = LEAT_OPTION_INT, .offset = AT(ingest.threads), .fallback = "2",
+     .min = 1, .max = 64, .doc = "Threads that receive and answer."},
+    {.name = "connections", .type = LEAT_OPTION_INT, .offset = AT(ingest.connections_max),
+     .fallback = "2000", .min = 1, .max = 60000,
+     .doc = "Most connections at a time. Each needs a file descriptor (LimitNOFILE)."},
+    {.name = "connections_per_address", .type = LEAT_OPTION_INT,
+     .offset = AT(ingest.connections_per_address_max), .fallback = "1000", .min = 1, .max = 60000,
+     .doc = "Most of them from one address, so that one client leaves room for others."},
+    {.name = "memory", .type = LEAT_OPTION_SIZE, .offset = AT(ingest.memory_bytes),
+     .fallback = "64MiB", .min = MIB, .max = TIB,
+     .doc = "All bodies together that are not answered yet. Above it requests get 503."},
+    {.name = NULL},
+};
+
 static const struct leat_option LOG_OPTIONS[] = {
     {.name = "level", .type = LEAT_OPTION_CHOICE, .offset = AT(log.level), .fallback = "info",
      .choices = LEVEL_CHOICES, .flags = LEAT_OPTION_RELOAD,
@@ -95,6 +130,7 @@ const struct leat_settings_section leat_settings_sections[] = {
      .options = STORE_OPTIONS},
     {.name = "http", .doc = "The HTTP port: metrics and health, for machines",
      .options = HTTP_OPTIONS},
+    {.name = "ingest", .doc = "The port where events come in over HTTP", .options = INGEST_OPTIONS},
     {.name = "log", .doc = "The log, on standard error", .options = LOG_OPTIONS},
     {.options = NULL},
 };

@@ -28,6 +28,14 @@ struct leat_settings {
         const char *listen; /* "127.0.0.1:7311", "[::1]:7311" or "off" */
     } http;
     struct {
+        const char *listen; /* any address, or "off" */
+        const char *tls_certificate, *tls_key;
+        struct leat_strings trusted_proxies;
+        int64_t threads;
+        int64_t connections_max, connections_per_address_max;
+        int64_t memory_bytes;
+    } ingest;
+    struct {
         int level;  /* enum leat_log_level */
         int format; /* enum leat_log_format */
     } log;

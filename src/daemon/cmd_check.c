@@ -15,6 +15,7 @@
 
 #include "daemon/connectors.h"
 #include "daemon/holder.h"
+#include "daemon/intake.h"
 #include "daemon/report.h"
 #include "daemon/show.h"
 
@@ -144,6 +145,11 @@ int cmd_check(const struct command_line *line)
             report_print_json(report, stdout);
         report_free(report);
         return exit_code;
+    }
+    struct leat_err refused;
+    if (intake_check(config, &refused)) {
+        report_group(report, "configuration");
+        report_error(report, "ingest", &refused);
     }
     check_store(report, leat_config_settings(config));
     for (size_t i = 0; i < leat_config_instance_count(config); i++)

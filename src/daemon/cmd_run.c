@@ -14,6 +14,7 @@
 
 #include "daemon/connectors.h"
 #include "daemon/engine.h"
+#include "daemon/intake.h"
 #include "daemon/notify.h"
 #include "daemon/pages.h"
 
@@ -33,6 +34,8 @@ struct daemon {
     struct leat_config *config;
     struct engine engine;
     struct pages *pages; /* HTTP; NULL: off */
+    struct intake *intake; /* events over HTTP; NULL: off */
+    bool running; /* the sources were started */
     int signal_fd;
     bool announced; /* READY=1 was sent */
 };
@@ -126,6 +129,7 @@ static int shut_down(struct daemon *d, int64_t timeout_ms)
     pages_close(d->pages);
     if (!clean)
         _exit(EXIT_FAILURE); /* threads still use what would be freed */
+    intake_close(d->intake);
     engine_close(&d->engine);
     LEAT_INFO("daemon", NULL, "ended", LEAT_F_INT("ms", leat_clock_monotonic_ms() - begun_ms));
     return EXIT_SUCCESS;
@@ -182,11 +186,18 @@ static int start(struct daemon *d, struct leat_err *err)
 {
     int status = signals_open(&d->signal_fd, err);
     if (!status)
+        status = intake_check(d->config, err);
+    if (!status)
         status = engine_open(d->config, &d->engine, err);
     if (!status)
-        status = pages_open(&d->engine, &d->pages, err);
+        status = intake_open(&d->engine, &d->intake, err);
+    if (!status)
+        status = pages_open(&d->engine, d->intake, &d->pages, err);
+    d->running = !status;
     if (!status)
         status = engine_start(&d->engine, err);
+    if (!status)
+        status = intake_listen(d->intake, err);
     return status;
 }
 
@@ -209,7 +220,10 @@ int cmd_run(const struct command_line *line)
     if (start(&d, &err)) {
         leat_log_err(LEAT_LOG_ERROR, "daemon", NULL, "cannot start", &err);
         exit_code = err.code == LEAT_ECONFIG ? EXIT_USAGE : EXIT_FAILURE;
+        if (d.running && !engine_stop(&d.engine, leat_clock_monotonic_ms() + s->shutdown_timeout_ms))
+            _exit(exit_code);
         pages_close(d.pages);
+        intake_close(d.intake);
         engine_close(&d.engine);
     } else {
         notify_systemd("READY=1");

@@ -152,37 +152,10 @@ static bool wanted(const struct tail *t, const struct leat_stream_event *e)
 
 /* --- where to begin --------------------------------------------------------------------------- */
 
-/* The first sequence stored at `since_us` or later: blocks are in the order in which they were
- * stored. */
-static int find_since(struct tail *t, uint64_t *ret_sequence, struct leat_err *err)
-{
-    struct leat_store_reader *reader = leat_stream_reader(t->stream);
-    struct leat_store_usage usage;
-    int status = leat_store_reader_usage(reader, &usage, err);
-    uint64_t low = status ? 0 : usage.first_sequence, high = status ? 0 : usage.last_sequence + 1;
-    while (!status && low < high) {
-        uint64_t middle = low + (high - low) / 2;
-        struct leat_block_header h;
-        struct leat_slice raw;
-        status = leat_store_reader_seek(reader, middle, err);
-        if (!status)
-            status = leat_store_reader_next(reader, &h, &raw, err);
-        if (status == LEAT_OK && h.ingested_at_us < t->since_us)
-            low = h.sequence + h.count;
-        else if (status == LEAT_OK && h.sequence < middle)
-            high = h.sequence > low ? h.sequence : low;
-        else
-            high = middle;
-        status = status == LEAT_EOF ? LEAT_OK : status;
-    }
-    *ret_sequence = low;
-    return status;
-}
-
 static int begin(struct tail *t, struct leat_err *err)
 {
     uint64_t from = t->from, since = 0;
-    int status = t->since_us ? find_since(t, &since, err) : LEAT_OK;
+    int status = t->since_us ? leat_stream_find_since(t->stream, t->since_us, &since, err) : LEAT_OK;
     if (status)
         return status;
     return leat_stream_seek(t->stream, since > from ? since : from, err);

@@ -51,6 +51,17 @@ static const struct command_option VERIFY_OPTIONS[] = {
     OPTION_CONFIG, OPTION_STORE, OPTION_JSON, OPTION_END,
 };
 
+static const struct command_option KEYS_OPTIONS[] = {
+    OPTION_CONFIG,
+    OPTION_STORE,
+    OPTION_JSON,
+    {"tenant", 0, "NAME", "create: for this tenant only"},
+    {"source", 0, "NAME", "create: for this source only"},
+    {"rights", 0, "LIST", "create: write (default), read, admin"},
+    {"label", 0, "TEXT", "create: whose it is, for people"},
+    OPTION_END,
+};
+
 static const struct command_option CONFIG_OPTIONS[] = {OPTION_END};
 
 const struct command commands[] = {
@@ -85,6 +96,13 @@ const struct command commands[] = {
      "Checks hashes, the chain, sequences, every record and long value, and that transactions are\n"
      "whole and in order. Works beside a running daemon. Ends with 3 when there is damage.",
      VERIFY_OPTIONS, 0, cmd_verify},
+    {"keys", "who may bring events and read them",
+     "keys create [-c FILE | --store DIR] [--tenant NAME] [--source NAME] [--rights LIST]\n"
+     "keys list [--json]\n"
+     "keys revoke ID\n",
+     "create prints the key, once: only a salted hash is kept. Several keys may be valid at a time, so\n"
+     "that one can be exchanged without a pause. A running daemon follows within a second.",
+     KEYS_OPTIONS, 2, cmd_keys},
     {"config", "the manual of the configuration", "config reference\n",
      "Prints the text of conf/leat.yaml: every option with its meaning, range and default.",
      CONFIG_OPTIONS, 1, cmd_config},

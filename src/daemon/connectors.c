@@ -6,10 +6,12 @@
 
 extern const struct leat_source_ops pg_source_ops; /* sources/postgres/postgres.c */
 extern const struct leat_source_ops my_source_ops; /* sources/mysql/mysql.c */
+extern const struct leat_source_ops webhook_source_ops; /* sources/webhook/webhook.c */
 
 const struct leat_source_ops *const leat_sources[] = {
     &pg_source_ops,
     &my_source_ops,
+    &webhook_source_ops,
     NULL,
 };
 

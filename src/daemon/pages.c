@@ -4,6 +4,7 @@
 #include <leat/log.h>
 
 #include "daemon/status_page.h"
+#include "http/ingest.h"
 #include "http/server.h"
 #include "metrics/tables.h"
 
@@ -185,7 +186,8 @@ static int listen_on(struct pages *p, const char *address, struct leat_err *err)
     return status;
 }
 
-int pages_open(struct engine *engine, struct pages **ret_pages, struct leat_err *err)
+int pages_open(struct engine *engine, const struct intake *intake, struct pages **ret_pages,
+               struct leat_err *err)
 {
     struct pages *p = calloc(1, sizeof *p);
     struct leat_metrics_state *states = calloc(engine->runner_count + 1, sizeof *states);
@@ -200,6 +202,8 @@ int pages_open(struct engine *engine, struct pages **ret_pages, struct leat_err 
     int status = leat_metrics_new(&p->metrics, err);
     if (!status)
         status = register_all(p, err);
+    if (!status && intake)
+        status = register_one(p, leat_ingest_metrics, NULL, intake_stats(intake), err);
     if (!status)
         status = listen_on(p, leat_config_settings(engine->config)->http.listen, err);
     if (status) {

@@ -11,11 +11,14 @@
 #define DAEMON_PAGES_H
 
 #include "daemon/engine.h"
+#include "daemon/intake.h"
 
 struct pages;
 
-/* Listens as configured; *ret_pages is NULL when http.listen is "off". */
-int pages_open(struct engine *engine, struct pages **ret_pages, struct leat_err *err) LEAT_MUST_CHECK;
+/* Listens as configured; `intake` (NULL: none) shows its figures here. *ret_pages is NULL
+ * when http.listen is "off". */
+int pages_open(struct engine *engine, const struct intake *intake, struct pages **ret_pages,
+               struct leat_err *err) LEAT_MUST_CHECK;
 void pages_close(struct pages *pages); /* accepts NULL */
 
 #endif

@@ -31,9 +31,27 @@ static const char *id_separator(const struct leat_event *event)
     }
 }
 
+/* What was brought to us got its id when it came, and its sender was told. */
+static bool has_own_id(const struct leat_event *event)
+{
+    return event->op == LEAT_OP_POST && event->attr_count && event->attrs[0].kind == LEAT_UUID &&
+           event->attrs[0].text.len == 16;
+}
+
+static void put_uuid(struct leat_buf *buf, const uint8_t *b)
+{
+    leat_buf_format(buf, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x",
+                    b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12],
+                    b[13], b[14], b[15]);
+}
+
 void leat_event_id(struct leat_buf *buf, struct leat_slice instance, const struct leat_event *event)
 {
     const struct leat_transaction *t = event->transaction;
+    if (has_own_id(event)) {
+        put_uuid(buf, event->attrs[0].text.ptr);
+        return;
+    }
     leat_buf_append(buf, instance);
     leat_buf_append_text(buf, "/");
     if (t && t->origin)

@@ -38,6 +38,28 @@ static bool is_zero(struct leat_slice value)
     return true;
 }
 
+/* At most 32: a bit each. */
+static const char *const DECISIVE[] = {
+    "Authorization", "Content-Type", "Content-Encoding", "Idempotency-Key", "Expect",
+    "X-Flowcore-Metadata-Json", "X-Flowcore-Event-Time", "X-Flowcore-Valid-Time",
+    "X-Flowcore-Event-Time-Key", "X-Flowcore-Valid-Time-Key", "Webhook-Id", "Webhook-Timestamp",
+    "Webhook-Signature", "Svix-Id", "Svix-Timestamp", "Svix-Signature", "Stripe-Signature",
+    "X-Hub-Signature-256", "X-GitHub-Delivery", "X-Shopify-Hmac-SHA256", "X-Slack-Signature",
+    "X-Slack-Request-Timestamp", "X-Hookdeck-Signature", "Ce-Id", "Ce-Source", "Ce-Type",
+    "Ce-Specversion", "Ce-Time",
+};
+
+static void note_decisive(struct leat_http_guard *guard, struct leat_slice name)
+{
+    for (unsigned i = 0; i < sizeof DECISIVE / sizeof *DECISIVE; i++) {
+        if (!named(name, DECISIVE[i]))
+            continue;
+        guard->repeated |= guard->decisive >> i & 1;
+        guard->decisive |= 1u << i;
+        return;
+    }
+}
+
 void leat_http_guard_header(struct leat_http_guard *guard, struct leat_slice name,
                             struct leat_slice value)
 {
@@ -53,6 +75,8 @@ void leat_http_guard_header(struct leat_http_guard *guard, struct leat_slice nam
         guard->encodings++;
         guard->bad_encoding |= !named(value, "chunked");
         guard->body = true;
+    } else {
+        note_decisive(guard, name);
     }
 }
 
@@ -80,7 +104,9 @@ struct leat_http_verdict leat_http_guard_end(const struct leat_http_guard *g, co
         return refuse(400, "Transfer-Encoding is not chunked");
     if (v11 && !g->hosts)
         return refuse(400, "Host is missing");
-    if (g->body)
+    if (g->repeated)
+        return refuse(400, "a header that may stand only once is given twice");
+    if (g->body && !g->takes_body)
         return refuse(413, "no body is taken here");
     return refuse(0, NULL);
 }

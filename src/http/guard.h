@@ -7,8 +7,10 @@
  * Refused with 400: Content-Length together with Transfer-Encoding; Content-Length, Host or
  * Transfer-Encoding given twice; Transfer-Encoding that is not exactly "chunked"; Content-Length
  * that is not a decimal number; a header name with a byte that no token has (so also "Host :");
- * HTTP/1.1 without Host. A request with a body is refused with 413, since no route takes one; a
- * version other than 1.0 and 1.1 with 505; more than LEAT_HTTP_HEADERS_MAX headers with 431.
+ * HTTP/1.1 without Host; a header twice that decides about a request (credentials, types, times,
+ * keys, signatures), because who reads the first and who reads the last would disagree. A request
+ * with a body is refused with 413 unless `takes_body`; a version other than 1.0 and 1.1 with 505;
+ * more than LEAT_HTTP_HEADERS_MAX headers with 431.
  *
  * Pure: no socket, no library. Not seen here, because the library does not show it: bare LF line
  *       ends and folded
@@ -26,8 +28,10 @@ enum {
 };
 
 struct leat_http_guard {
+    bool takes_body; /* set beforehand */
     unsigned headers, hosts, lengths, encodings;
-    bool bad_name, bad_length, bad_encoding, body;
+    unsigned decisive; /* bits of those that were there */
+    bool bad_name, bad_length, bad_encoding, body, repeated;
 };
 
 struct leat_http_verdict {

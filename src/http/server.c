@@ -10,6 +10,7 @@
 
 #include "http/guard.h"
 #include "http/listen.h"
+#include "http/problem.h"
 
 #include <microhttpd.h>
 #include <stdlib.h>
@@ -29,28 +30,6 @@ static const struct leat_http_verdict VERDICT_BAD = {400,
 static const struct leat_http_verdict VERDICT_LONG = {414, "the path is too long"};
 
 /* --- answers -------------------------------------------------------------------------------- */
-
-static const char *title_of(unsigned status)
-{
-    switch (status) {
-    case 400:
-        return "Bad Request";
-    case 404:
-        return "Not Found";
-    case 405:
-        return "Method Not Allowed";
-    case 413:
-        return "Content Too Large";
-    case 414:
-        return "URI Too Long";
-    case 431:
-        return "Request Header Fields Too Large";
-    case 505:
-        return "HTTP Version Not Supported";
-    default:
-        return "Internal Server Error";
-    }
-}
 
 static void count(struct leat_http_stats *stats, unsigned status)
 {
@@ -96,9 +75,7 @@ static enum MHD_Result problem(struct leat_http *http, struct MHD_Connection *co
 {
     struct leat_buf body;
     leat_buf_init(&body, 1024);
-    leat_buf_format(&body,
-                    "{\"type\":\"about:blank\",\"title\":\"%s\",\"status\":%u,\"detail\":\"%s\"}\n",
-                    title_of(status), status, detail);
+    leat_http_problem(&body, status, detail);
     enum MHD_Result result =
         answer(http, connection, status, leat_buf_slice(&body), "application/problem+json", allow);
     leat_buf_release(&body);
@@ -223,7 +200,7 @@ int leat_http_open(const struct leat_http_options *options, struct leat_http **r
         return LEAT_OK;
     int fd;
     unsigned port;
-    status = leat_http_listen(&address, options->listen, &fd, &port, err);
+    status = leat_http_listen(&address, "http", options->listen, &fd, &port, err);
     if (status)
         return status;
     struct leat_http *http = calloc(1, sizeof *http);

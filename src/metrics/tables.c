@@ -21,6 +21,8 @@ const struct leat_metric_desc leat_source_metrics[] = {
              "stored twice."},
     {.name = "leat_source_absent_values_total", COUNTER, AT(absent_values),
      .help = "Values in after images that the log does not hold, such as unchanged TOAST."},
+    {.name = "leat_source_replaced_characters_total", COUNTER, AT(replaced_characters),
+     .help = "U+FFFD in place of text that is invalid in its column's character set."},
     {.name = "leat_source_schema_changes_total", COUNTER, AT(schema_changes),
      .help = "New versions of a table's schema."},
     {.name = "leat_source_connects_total", COUNTER, AT(connects),

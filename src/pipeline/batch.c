@@ -34,6 +34,7 @@ struct known_schema {
 
 struct leat_batch {
     uint32_t source_id;
+    bool whole;
     struct leat_compressor *compressor; /* of blocks that are sealed here … */
     struct leat_sealer *sealer;         /* … and of those that are sealed beside us */
     size_t sealing_bytes;               /* raw bytes that are with the sealer */
@@ -116,6 +117,7 @@ int leat_batch_new(const struct leat_batch_settings *settings,
     if (!b)
         return no_memory(err, "a batch");
     b->source_id = known->id;
+    b->whole = settings->whole;
     b->schema_next = known->schema_next;
     b->part_set = b->part_next = b->part_taken = known->part_next;
     leat_buf_init(&b->raw, LEAT_BLOCK_RAW_MAX);
@@ -341,6 +343,13 @@ static int block_seal(struct leat_batch *b, bool last, struct leat_err *err)
     return LEAT_OK;
 }
 
+/* Enough bytes for one commit, and nothing that would have to stay together with what comes. */
+static bool bytes_enough(const struct leat_batch *b)
+{
+    return b->commit->bytes + b->sealing_bytes >= LEAT_BATCH_BYTES &&
+           !(b->whole && b->transaction_open);
+}
+
 bool leat_batch_full(const struct leat_batch *b)
 {
     return b->commit->raw_bytes + b->raw.len >= LEAT_BATCH_BYTES ||
@@ -401,7 +410,7 @@ static int long_value_put(struct leat_batch *b, struct leat_slice value, struct 
 {
     struct leat_commit *c = b->commit;
     while (b->long_offset < value.len) {
-        if (c->bytes >= LEAT_BATCH_BYTES)
+        if (bytes_enough(b))
             return LEAT_AGAIN;
         size_t len = value.len - b->long_offset;
         len = len < LEAT_PART_BYTES ? len : LEAT_PART_BYTES;
@@ -487,7 +496,7 @@ static int event_check(const struct leat_event *e, struct leat_err *err)
 /* The common case is one measurement, one frame, and no long values. */
 int leat_batch_add(struct leat_batch *b, const struct leat_event *e, struct leat_err *err)
 {
-    if (b->commit->bytes + b->sealing_bytes >= LEAT_BATCH_BYTES)
+    if (bytes_enough(b))
         return LEAT_AGAIN;
     int status = event_check(e, err);
     if (status)

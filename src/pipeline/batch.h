@@ -10,7 +10,7 @@
  * What was taken belongs to the committer.
  *
  * Bounds:  an open block of LEAT_BLOCK_RAW_MAX, sealed bytes of LEAT_BATCH_BYTES and one block
- * more. Threads: the source's thread only.
+ *          more; with `whole` one transaction more. Threads: the source's thread only.
  */
 #ifndef PIPELINE_BATCH_H
 #define PIPELINE_BATCH_H
@@ -38,6 +38,7 @@ struct leat_batch_settings {
     enum leat_compression compression;
     int level;      /* of what a source says now and then */
     int busy_level; /* of full blocks, which come in runs: a backlog, a bulk load */
+    bool whole; /* a transaction is never divided over two commits: the source bounds its size */
 };
 
 /* `known` is the source as the store has it; schemas are taught with leat_batch_learn(). */

@@ -6,6 +6,7 @@
 #include <leat/log.h>
 
 #include "pipeline/backoff.h"
+#include "pipeline/stream.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -31,6 +32,9 @@ enum {
 struct leat_source_runner {
     struct leat_source_runner_settings settings;
     struct leat_source_stats stats;
+    struct leat_store *store;
+    uint32_t source_id; /* in the store */
+    bool recalled;
     struct leat_batch *batch;
     struct leat_port *port;
     struct leat_buf token; /* durable */
@@ -107,10 +111,11 @@ static int hand_over(struct leat_source_runner *r, struct leat_err *err)
 }
 
 /* When what is waiting should be handed over, as long as the committer is free and the batch not
- * full. After a pause that is at once. */
+ * full. After a pause that is at once, and always where somebody waits for an answer. */
 static int64_t hand_over_due_ms(const struct leat_source_runner *r)
 {
-    return leat_batch_bytes(r->batch) >= HAND_OVER_BYTES ? 0 : r->handed_over_ms + HAND_OVER_MS;
+    bool at_once = r->settings.ops->ingest || leat_batch_bytes(r->batch) >= HAND_OVER_BYTES;
+    return at_once ? 0 : r->handed_over_ms + HAND_OVER_MS;
 }
 
 /* Tells the source what became durable (I2). */
@@ -172,6 +177,44 @@ static void drain(struct leat_source_runner *r)
                      &err);
 }
 
+static int recall_each(struct leat_source_runner *r, struct leat_stream *stream, struct leat_err *err)
+{
+    struct leat_stream_event e;
+    int status = LEAT_OK;
+    while (!r->stopping && (status = leat_stream_next(stream, &e, err)) == LEAT_OK) {
+        if (e.event.ordinal == 0)
+            status = r->settings.ops->ingest->recall(r->settings.ctx, e.event.transaction, err);
+        if (status)
+            return status;
+    }
+    return status == LEAT_EOF ? LEAT_OK : status;
+}
+
+/* Tells the source what it stored lately; once, because later it knows that itself. */
+static int recall(struct leat_source_runner *r, struct leat_err *err)
+{
+    const struct leat_ingest_ops *ingest = r->settings.ops->ingest;
+    struct leat_stream *stream;
+    uint64_t from;
+    if (r->recalled || !ingest || !ingest->recall)
+        return LEAT_OK;
+    int64_t since_us = ingest->recall_since(r->settings.ctx);
+    int status = leat_stream_open(leat_store_path(r->store), r->store, &stream, err);
+    if (status)
+        return status;
+    status = leat_stream_find_since(stream, since_us, &from, err);
+    leat_stream_only(stream, r->source_id);
+    if (!status)
+        status = leat_stream_seek(stream, from, err);
+    if (!status)
+        status = recall_each(r, stream, err);
+    leat_stream_close(stream);
+    if (status)
+        leat_err_context(err, "what was stored lately cannot be read");
+    r->recalled = !status;
+    return status;
+}
+
 static int session(struct leat_source_runner *r, struct leat_err *err)
 {
     const struct leat_source_ops *ops = r->settings.ops;
@@ -183,7 +226,9 @@ static int session(struct leat_source_runner *r, struct leat_err *err)
         return LEAT_OK;
     leat_port_durable(r->port, &r->token);
     state_set(r, LEAT_SOURCE_CONNECTING);
-    int status = ops->open(r->settings.ctx, &env, err);
+    int status = recall(r, err);
+    if (!status)
+        status = ops->open(r->settings.ctx, &env, err);
     if (!status)
         status = ops->start(r->settings.ctx, leat_buf_slice(&r->token), err);
     if (!status) {
@@ -257,6 +302,9 @@ static int runner_prepare(struct leat_source_runner *r, struct leat_store *store
     int status = leat_store_source(store, r->settings.instance, &known, err);
     if (status)
         return status;
+    r->store = store;
+    r->source_id = known.id;
+    r->settings.batch.whole = r->settings.ops->ingest != NULL;
     status = leat_batch_new(&r->settings.batch, &known, &r->batch, err);
     if (!status)
         status = leat_store_schemas(store, known.id, learn, r->batch, err);

@@ -33,6 +33,7 @@ struct leat_stream {
     uint64_t next_sequence; /* of the next event frame in the block */
     uint64_t wanted;        /* skip events below */
     bool in_block;
+    uint32_t only; /* source that is read; 0: all */
     struct leat_arena rows, schemas;
     struct cached *cache;
     size_t cached_count;
@@ -150,9 +151,12 @@ static void longs_release(struct leat_stream *s)
 static int block_next(struct leat_stream *s, struct leat_err *err)
 {
     struct leat_slice raw;
-    int status = leat_store_reader_next(s->reader, &s->block, &raw, err);
-    if (status)
-        return status;
+    int status;
+    do {
+        status = leat_store_reader_next(s->reader, &s->block, &raw, err);
+        if (status)
+            return status;
+    } while (s->only && s->block.source_id != s->only);
     if (s->cached_count > SCHEMA_SLOTS / 2 || s->schemas.used > SCHEMA_ARENA_SOFT)
         cache_clear(s);
     leat_record_reader_init(&s->records, raw, &s->lookup, &s->rows);
@@ -217,6 +221,37 @@ int leat_stream_next(struct leat_stream *s, struct leat_stream_event *ret_event,
         }
         s->in_block = false;
     }
+}
+
+void leat_stream_only(struct leat_stream *s, uint32_t source_id)
+{
+    s->only = source_id;
+    leat_store_reader_only(s->reader, source_id);
+}
+
+int leat_stream_find_since(struct leat_stream *s, int64_t since_us, uint64_t *ret_sequence,
+                           struct leat_err *err)
+{
+    struct leat_store_usage usage;
+    int status = leat_store_reader_usage(s->reader, &usage, err);
+    uint64_t low = status ? 0 : usage.first_sequence, high = status ? 0 : usage.last_sequence + 1;
+    while (!status && low < high) {
+        uint64_t middle = low + (high - low) / 2;
+        struct leat_block_header h;
+        struct leat_slice raw;
+        status = leat_store_reader_seek(s->reader, middle, err);
+        if (!status)
+            status = leat_store_reader_next(s->reader, &h, &raw, err);
+        if (status == LEAT_OK && h.ingested_at_us < since_us)
+            low = h.sequence + h.count;
+        else if (status == LEAT_OK && h.sequence < middle)
+            high = h.sequence > low ? h.sequence : low;
+        else
+            high = middle;
+        status = status == LEAT_EOF ? LEAT_OK : status;
+    }
+    *ret_sequence = low;
+    return status;
 }
 
 int leat_stream_seek(struct leat_stream *s, uint64_t sequence, struct leat_err *err)

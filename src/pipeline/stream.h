@@ -41,6 +41,14 @@ int leat_stream_seek(struct leat_stream *stream, uint64_t sequence,
 int leat_stream_next(struct leat_stream *stream, struct leat_stream_event *ret_event,
                      struct leat_err *err) LEAT_MUST_CHECK;
 
+/* The sequence of the first block that was stored at that wall time or later; behind the last one if
+ * there is none. Goes by the times of storing as if no clock had ever been set back. Seek after it. */
+int leat_stream_find_since(struct leat_stream *stream, int64_t since_us, uint64_t *ret_sequence,
+                           struct leat_err *err) LEAT_MUST_CHECK;
+
+/* Events of this source only (its number in the store); the others are not even decompressed. */
+void leat_stream_only(struct leat_stream *stream, uint32_t source_id);
+
 /* The store's reader underneath, for usage and sources. */
 struct leat_store_reader *leat_stream_reader(struct leat_stream *stream);
 

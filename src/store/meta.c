@@ -6,7 +6,6 @@
 #include <sys/random.h>
 #include <unistd.h>
 
-static const int64_t META_MAP_BYTES = (int64_t)1 << 30; /* address space, not disk */
 static const char META_NAME[] = "meta.mdb";
 
 static struct leat_key identity_key(void)
@@ -51,6 +50,8 @@ static int meta_begin(struct leat_meta *meta)
         return rc;
     rc = mdb_dbi_open(txn, "store", MDB_CREATE, &meta->db);
     if (!rc)
+        rc = mdb_dbi_open(txn, LEAT_META_KEYS, MDB_CREATE, &meta->keys);
+    if (!rc)
         rc = identity_get(txn, meta->db, &meta->identity);
     if (!rc) {
         meta->identity.epoch++;
@@ -63,15 +64,20 @@ static int meta_begin(struct leat_meta *meta)
     return mdb_txn_commit(txn);
 }
 
+bool leat_meta_path(const char *dir, char *ret_path, size_t max)
+{
+    return snprintf(ret_path, max, "%s/%s", dir, META_NAME) < (int)max;
+}
+
 int leat_meta_open(const char *dir, struct leat_meta *ret_meta, struct leat_err *err)
 {
     char path[PATH_MAX];
-    if (snprintf(path, sizeof path, "%s/%s", dir, META_NAME) >= (int)sizeof path)
+    if (!leat_meta_path(dir, path, sizeof path))
         return leat_fail(err, LEAT_ECONFIG, "store path is too long: %s", dir);
     struct leat_meta meta = {.env = NULL};
-    int rc = leat_env_open(path, true, META_MAP_BYTES, &meta.env);
+    int rc = leat_env_open(path, true, LEAT_META_MAP_BYTES, &meta.env);
     if (rc && leat_env_unmade(path, rc) && unlink(path) == 0)
-        rc = leat_env_open(path, true, META_MAP_BYTES, &meta.env);
+        rc = leat_env_open(path, true, LEAT_META_MAP_BYTES, &meta.env);
     if (!rc)
         rc = meta_begin(&meta);
     if (rc) {

@@ -11,11 +11,18 @@
 
 #include "store/env.h"
 
+#define LEAT_META_KEYS      "keys" /* database of keys.h */
+#define LEAT_META_MAP_BYTES ((int64_t)1 << 30) /* address space, not disk */
+
 struct leat_meta {
     MDB_env *env;
     MDB_dbi db;
+    MDB_dbi keys;
     struct leat_identity identity;
 };
+
+/* "<dir>/meta.mdb"; false if it does not fit. */
+bool leat_meta_path(const char *dir, char *ret_path, size_t max);
 
 int leat_meta_open(const char *dir, struct leat_meta *ret_meta,
                    struct leat_err *err) LEAT_MUST_CHECK;

@@ -25,6 +25,7 @@ struct name {
 };
 
 struct leat_store_reader {
+    uint32_t only; /* source whose blocks come whole; 0: all */
     char *path;
     const struct leat_store *store; /* the writer's, if it is in this process */
     struct leat_segment *segment;   /* NULL: to be found by `next` */
@@ -332,7 +333,8 @@ static int block_read(struct leat_store_reader *reader, struct leat_block_header
     status = leat_block_parse(found.block, &h, &payload, err);
     if (!status)
         status = place_check(reader, found.sequence, &h, err);
-    if (!status)
+    leat_buf_reset(&reader->raw);
+    if (!status && (!reader->only || reader->only == h.source_id))
         status = raw_copy(reader, &h, payload, err);
     if (status) {
         leat_err_context(err, "%s: sequence %llu cannot be served", reader->segment->name,
@@ -356,6 +358,11 @@ static int block_look(struct leat_store_reader *reader, struct leat_block_header
     status = block_read(reader, ret_header, err);
     snapshot_end(reader);
     return status;
+}
+
+void leat_store_reader_only(struct leat_store_reader *reader, uint32_t source_id)
+{
+    reader->only = source_id;
 }
 
 int leat_store_reader_next(struct leat_store_reader *reader, struct leat_block_header *ret_header,

@@ -305,6 +305,11 @@ void leat_store_close(struct leat_store *store)
     free(store);
 }
 
+const char *leat_store_path(const struct leat_store *store)
+{
+    return store->path;
+}
+
 uint64_t leat_store_durable(const struct leat_store *store)
 {
     return store->durable;

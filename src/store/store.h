@@ -103,6 +103,9 @@ int leat_store_commit(struct leat_store *store, struct leat_store_write *writes,
  * Committer's thread. */
 int leat_store_room(struct leat_store *store, struct leat_err *err) LEAT_MUST_CHECK;
 
+/* The directory; lives as long as the store. Any thread. */
+const char *leat_store_path(const struct leat_store *store);
+
 /* Clears reader slots of dead processes; call about once a minute, committer's thread. */
 void leat_store_reap(struct leat_store *store);
 
@@ -157,6 +160,10 @@ int leat_store_reader_seek(struct leat_store_reader *reader, uint64_t sequence,
  * LEAT_EOF: nothing more is there yet; call again later. */
 int leat_store_reader_next(struct leat_store_reader *reader, struct leat_block_header *ret_header,
                            struct leat_slice *ret_raw, struct leat_err *err) LEAT_MUST_CHECK;
+
+/* From here on the blocks of all other sources come with their headers alone: `raw` is empty, and
+ * nothing is decompressed for them. 0: all come whole again. */
+void leat_store_reader_only(struct leat_store_reader *reader, uint32_t source_id);
 
 /* A schema by source and number, looked up in the segment that the last block came from; the bytes
  * live in the arena. LEAT_EDATA if it is missing. */

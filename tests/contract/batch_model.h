@@ -223,7 +223,7 @@ static UNUSED struct batch_model *model_new(enum leat_compression compression)
     struct batch_model *m = calloc(1, sizeof *m);
     assert_non_null(m);
     const struct leat_store_source known = {.id = 7, .part_next = 3, .schema_next = 1};
-    const struct leat_batch_settings settings = {compression, 1, -3};
+    const struct leat_batch_settings settings = {compression, 1, -3, false};
     leat_arena_init(&m->kept, 512 << 20);
     leat_arena_init(&m->rows, 64 << 20);
     leat_arena_init(&m->definitions, 512 << 20);

@@ -16,7 +16,7 @@ import pytest
 from tests.support import leatd, places
 
 FINE, FAILED, USAGE, FINDINGS = leatd.FINE, leatd.FAILED, leatd.USAGE, leatd.FINDINGS
-COMMANDS = ["run", "check", "status", "tail", "offsets", "verify", "config"]
+COMMANDS = ["run", "check", "status", "tail", "offsets", "verify", "keys", "config"]
 
 
 def leat(*arguments, text=None, seconds=60):
@@ -29,7 +29,7 @@ def writer(built, tmp_path_factory):
     """Compiles the writer against the archives beside the program; LEAT_CFLAGS for a build with sanitizers."""
     build = leatd.binary().parent
     program = tmp_path_factory.mktemp("writer") / "store_writer"
-    packages = "libpq lmdb libzstd libxxhash libmicrohttpd yaml-0.1 jansson openssl".split()
+    packages = "libpq lmdb libzstd libxxhash libmicrohttpd yaml-0.1 jansson openssl zlib".split()
     flags = subprocess.run(["pkg-config", "--cflags", "--libs", *packages], capture_output=True, text=True, check=True)
     archives = [str(a) for a in sorted(build.glob("libleat_*.a"))]
     subprocess.run(["cc", "-std=gnu11", "-D_GNU_SOURCE", "-g",

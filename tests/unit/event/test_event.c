@@ -56,6 +56,25 @@ static void event_id__without_transaction_or_origin_keeps_its_places(void **stat
     assert_string_equal(id_of(&n), "shop//x/5");
 }
 
+static void event_id__of_a_post_is_the_one_its_sender_was_given(void **state)
+{
+    (void)state;
+    static const uint8_t UUID[16] = {0x98, 0x48, 0xc0, 0xd0, 0xe5, 0x82, 0x11, 0xf1,
+                                     0x99, 0xbf, 0x01, 0x9d, 0x23, 0x8c, 0xf0, 0xbd};
+    struct leat_event e = {.op = LEAT_OP_POST,
+                           .attr_count = 1,
+                           .attrs = {{.kind = LEAT_UUID, .text = {UUID, sizeof UUID}}}};
+    struct leat_buf buf;
+    leat_buf_init(&buf, 100);
+    leat_event_id(&buf, LEAT_SLICE_LITERAL("hooks"), &e);
+    assert_string_equal(leat_buf_text(&buf), "9848c0d0-e582-11f1-99bf-019d238cf0bd");
+    leat_buf_reset(&buf);
+    e.op = LEAT_OP_CREATE;
+    leat_event_id(&buf, LEAT_SLICE_LITERAL("shop"), &e);
+    assert_string_equal(leat_buf_text(&buf), "shop///0");
+    leat_buf_release(&buf);
+}
+
 static int by_text(const void *a, const void *b)
 {
     return strcmp(*(char *const *)a, *(char *const *)b);
@@ -115,6 +134,7 @@ int main(void)
         cmocka_unit_test(event_id__has_four_parts),
         cmocka_unit_test(event_id__counts_messages_and_announcements_apart),
         cmocka_unit_test(event_id__without_transaction_or_origin_keeps_its_places),
+        cmocka_unit_test(event_id__of_a_post_is_the_one_its_sender_was_given),
         cmocka_unit_test(event_id__is_injective),
         cmocka_unit_test(event_id__past_the_buffer_is_full),
         cmocka_unit_test(op__every_one_has_a_name),

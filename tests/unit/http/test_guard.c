@@ -38,6 +38,25 @@ static void guard__ordinary_requests_pass(void **state)
     assert_int_equal(judge("HTTP/1.1", "Host: x|Accept: a|Accept: b"), 0);
 }
 
+static void guard__what_decides_about_a_request_stands_once(void **state)
+{
+    (void)state;
+    assert_int_equal(judge("HTTP/1.1", "Host: x|Authorization: a|authorization: b"), 400);
+    assert_int_equal(judge("HTTP/1.1", "Host: x|Idempotency-Key: a|Idempotency-Key: a"), 400);
+    assert_int_equal(judge("HTTP/1.1", "Host: x|Content-Type: a|Content-Encoding: b|Ce-Id: c"), 0);
+}
+
+static void guard__a_body_is_taken_where_it_is_wanted(void **state)
+{
+    (void)state;
+    struct leat_http_guard guard = {.takes_body = true};
+    leat_http_guard_header(&guard, LEAT_SLICE_LITERAL("Host"), LEAT_SLICE_LITERAL("x"));
+    leat_http_guard_header(&guard, LEAT_SLICE_LITERAL("Content-Length"), LEAT_SLICE_LITERAL("5"));
+    assert_int_equal(leat_http_guard_end(&guard, "HTTP/1.1").status, 0);
+    leat_http_guard_header(&guard, LEAT_SLICE_LITERAL("Transfer-Encoding"), LEAT_SLICE_LITERAL("chunked"));
+    assert_int_equal(leat_http_guard_end(&guard, "HTTP/1.1").status, 400);
+}
+
 static void guard__what_two_parsers_may_read_differently_is_refused(void **state)
 {
     (void)state;
@@ -130,6 +149,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(guard__ordinary_requests_pass),
+        cmocka_unit_test(guard__what_decides_about_a_request_stands_once),
+        cmocka_unit_test(guard__a_body_is_taken_where_it_is_wanted),
         cmocka_unit_test(guard__what_two_parsers_may_read_differently_is_refused),
         cmocka_unit_test(guard__a_name_with_a_nul_is_refused),
         cmocka_unit_test(guard__no_body_is_taken),

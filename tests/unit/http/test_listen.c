@@ -99,10 +99,10 @@ static void listen__a_taken_port_is_named(void **state)
     int first, second;
     unsigned port, other;
     assert_int_equal(leat_loopback_parse("127.0.0.1:0", &address, &err), LEAT_OK);
-    assert_int_equal(leat_http_listen(&address, "127.0.0.1:0", &first, &port, &err), LEAT_OK);
+    assert_int_equal(leat_http_listen(&address, "http", "127.0.0.1:0", &first, &port, &err), LEAT_OK);
     assert_true(port > 0);
     ((struct sockaddr_in *)&address.address)->sin_port = htons((uint16_t)port);
-    assert_int_equal(leat_http_listen(&address, "127.0.0.1:x", &second, &other, &err),
+    assert_int_equal(leat_http_listen(&address, "http", "127.0.0.1:x", &second, &other, &err),
                      LEAT_ECONFIG);
     assert_string_equal(err.text,
                         "http.listen: cannot listen on \"127.0.0.1:x\": Address already in use");

@@ -239,7 +239,8 @@ static void http__an_answer_that_does_not_fit_is_an_error(void **state)
     (void)state;
     expect_answer("GET /endless HTTP/1.1\r\n" HOST "\r\n", 500, "application/problem+json",
                   "{\"type\":\"about:blank\",\"title\":\"Internal Server Error\",\"status\":500,"
-                  "\"detail\":\"the answer is too large\"}\n");
+                  "\"detail\":\"the answer is too large\",\"code\":\"INTERNAL_SERVER_ERROR\","
+                  "\"error\":\"INTERNAL_SERVER_ERROR\",\"message\":\"the answer is too large\"}\n");
 }
 
 /* --- refusals -------------------------------------------------------------------------------- */
@@ -250,7 +251,8 @@ static void http__an_unknown_path_is_404_and_nothing_is_reflected(void **state)
     expect_answer("GET /<script> HTTP/1.1\r\n" HOST "\r\n", 404,
                   "Content-Type: application/problem+json\r\n",
                   "{\"type\":\"about:blank\",\"title\":\"Not Found\",\"status\":404,"
-                  "\"detail\":\"there is nothing under this path\"}\n");
+                  "\"detail\":\"there is nothing under this path\",\"code\":\"NOT_FOUND\","
+                  "\"error\":\"NOT_FOUND\",\"message\":\"there is nothing under this path\"}\n");
     expect_answer("GET /hello/ HTTP/1.1\r\n" HOST "\r\n", 404, NULL, NULL);
     expect_answer("GET //hello HTTP/1.1\r\n" HOST "\r\n", 404, NULL, NULL);
     expect_answer("GET /HELLO HTTP/1.1\r\n" HOST "\r\n", 404, NULL, NULL);

@@ -292,7 +292,7 @@ static void batch__what_the_store_holds_is_not_stored_again(void **state)
     struct batch_test *t = test_new(433);
     model_take(t->m);
     const struct leat_store_source known = {.id = 7, .part_next = 3, .schema_next = 50};
-    const struct leat_batch_settings settings = {LEAT_COMPRESSION_NONE, 0, 0};
+    const struct leat_batch_settings settings = {LEAT_COMPRESSION_NONE, 0, 0, false};
     struct leat_batch *restarted;
     ok(leat_batch_new(&settings, &known, &restarted, &err));
     for (uint32_t ref = 1; ref < 4096; ref++)
@@ -462,6 +462,36 @@ static void batch__is_full_after_a_megabyte_and_loses_nothing(void **state)
     test_end(t);
 }
 
+/* A request is answered when its commit is durable: half of it must never be. */
+static void batch__a_whole_transaction_is_never_divided(void **state)
+{
+    (void)state;
+    const struct leat_batch_settings settings = {LEAT_COMPRESSION_NONE, 0, 0, true};
+    const struct leat_store_source known = {.id = 1, .schema_next = 1};
+    static uint8_t body[300 << 10]; /* each goes into parts */
+    struct leat_batch *b;
+    struct leat_commit *c;
+    struct leat_origin origin = {.connector = LEAT_SLICE_LITERAL("x")};
+    ok(leat_batch_new(&settings, &known, &b, &err));
+    ok(leat_batch_origin(b, &origin, &err));
+    struct leat_transaction x = {.id = LEAT_SLICE_LITERAL("1"), .origin = &origin};
+    ok(leat_batch_begin(b, &x, &err));
+    for (uint32_t i = 0; i < 20; i++) {
+        memset(body, (int)i, sizeof body);
+        struct leat_event e = {.op = LEAT_OP_POST, .ordinal = i, .body = {body, sizeof body}};
+        ok(leat_batch_add(b, &e, &err));
+    }
+    ok(leat_batch_commit(b, 20, &err));
+    assert_true(leat_batch_full(b));
+    struct leat_event more = {.op = LEAT_OP_POST, .body = {body, sizeof body}};
+    gives(LEAT_AGAIN, leat_batch_add(b, &more, &err));
+    ok(leat_batch_take(b, &c, &err));
+    assert_int_equal(c->events, 20);
+    assert_int_equal(c->write.part_count, 20);
+    leat_commit_free(c);
+    leat_batch_free(b);
+}
+
 static void batch__an_event_too_large_is_a_limit_and_harms_no_other(void **state)
 {
     (void)state;
@@ -614,6 +644,7 @@ int main(void)
         cmocka_unit_test(batch__a_long_body_comes_out),
         cmocka_unit_test(batch__the_widest_event_fits),
         cmocka_unit_test(batch__is_full_after_a_megabyte_and_loses_nothing),
+        cmocka_unit_test(batch__a_whole_transaction_is_never_divided),
         cmocka_unit_test(batch__an_event_too_large_is_a_limit_and_harms_no_other),
         cmocka_unit_test(batch__refuses_what_no_reader_would_take),
         cmocka_unit_test(batch__the_token_goes_with_what_was_added_before_it),

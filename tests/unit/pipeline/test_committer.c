@@ -21,7 +21,7 @@ static void numbers_open(struct numbers *n, struct engine *g, const char *name)
 {
     *n = (struct numbers){.name = name, .next = 1};
     struct leat_store_source known = {.id = 0};
-    const struct leat_batch_settings settings = {LEAT_COMPRESSION_ZSTD, 1, -3};
+    const struct leat_batch_settings settings = {LEAT_COMPRESSION_ZSTD, 1, -3, false};
     ok(leat_store_source(g->store, name, &known, &err));
     n->id = known.id;
     n->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

@@ -59,7 +59,7 @@ static void writer_add(struct stream_test *t, struct writer *w, const struct lea
 static void writer_open(struct stream_test *t, struct writer *w, const char *name)
 {
     struct leat_store_source known = {.id = 0};
-    const struct leat_batch_settings settings = {LEAT_COMPRESSION_ZSTD, 1, -3};
+    const struct leat_batch_settings settings = {LEAT_COMPRESSION_ZSTD, 1, -3, false};
     bool is_new;
     ok(leat_store_source(t->g->store, name, &known, &err));
     ok(leat_batch_new(&settings, &known, &w->batch, &err));

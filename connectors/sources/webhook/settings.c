@@ -1,0 +1,115 @@
+#include "sources/webhook/settings.h"
+
+#include <fnmatch.h>
+
+#include "sources/webhook/field.h"
+
+#define AT(member) offsetof(struct webhook_settings, member)
+#define KIB        (INT64_C(1) << 10)
+#define MIB        (INT64_C(1) << 20)
+
+/* clang-format off */
+static const char *const AUTHENTICATION_CHOICES[] = {"key", "none", NULL};
+static const char *const ACCEPT_CHOICES[] = {"json", "any", NULL};
+
+const struct leat_option webhook_options[] = {
+    {.name = "tenant", .type = LEAT_OPTION_TEXT, .offset = AT(tenant), .section = "What it takes",
+     .doc = "First part of the paths /event/TENANT/… and /events/TENANT/…. Default: the name of this "
+            "source.", .example = "acme"},
+    {.name = "streams", .type = LEAT_OPTION_LIST, .offset = AT(streams),
+     .doc = "Patterns DATACORE/FLOWTYPE/EVENTTYPE of what is taken under those paths; * and ? stand "
+            "for any text and any letter, not for a slash. Anything else is 404. Default: all.",
+     .example = "[shop/order.0/*, shop/customer.0/customer.created.0]"},
+    {.name = "authentication", .type = LEAT_OPTION_CHOICE, .offset = AT(authentication),
+     .fallback = "key", .choices = AUTHENTICATION_CHOICES,
+     .doc = "key: each request needs a key of `leat keys create` that may write to this tenant and "
+            "source. none takes events from everybody who reaches the port."},
+    {.name = "request_size", .type = LEAT_OPTION_SIZE, .offset = AT(request_bytes_max),
+     .fallback = "16MiB", .min = KIB, .max = 64 * MIB, .section = "Bounds",
+     .doc = "Longest body, also after it was decompressed. Longer ones get 413."},
+    {.name = "event_size", .type = LEAT_OPTION_SIZE, .offset = AT(event_bytes_max),
+     .fallback = "1MiB", .min = KIB, .max = 64 * MIB, .doc = "Longest single event."},
+    {.name = "events_per_request", .type = LEAT_OPTION_INT, .offset = AT(events_max),
+     .fallback = "10000", .min = 1, .max = 10000, .doc = "Most events of one request."},
+    {.name = "hold", .type = LEAT_OPTION_DURATION, .offset = AT(hold_ms), .fallback = "5s",
+     .min = 0, .max = 60 * 1000,
+     .doc = "How long a request waits while the store has no room, before it gets 503. Clients that "
+            "give up after three quick tries lose fewer events when they are held."},
+    {.name = "idempotency_window", .type = LEAT_OPTION_DURATION, .offset = AT(idempotency_window_ms),
+     .fallback = "7d", .min = 60 * 1000, .max = INT64_C(90) * 24 * 3600 * 1000,
+     .doc = "How long the keys of Idempotency-Key headers are remembered. A repeat gets 200 with the "
+            "ids of the first, another body under the same key 422."},
+    {.name = "idempotency_keys", .type = LEAT_OPTION_INT, .offset = AT(idempotency_keys_max),
+     .fallback = "500000", .min = 1000, .max = 50000000,
+     .doc = "Most keys that are remembered, in memory, some 100 bytes each. When more come within the "
+            "window, the oldest half is forgotten early."},
+    {.name = "accept", .type = LEAT_OPTION_CHOICE, .offset = AT(accept), .fallback = "json",
+     .choices = ACCEPT_CHOICES, .section = "Senders that know only a URL: POST /in/SOURCE",
+     .doc = "json: the body must be one JSON text. any: every body is stored as it came, with its "
+            "content type in the metadata."},
+    {.name = "data_core", .type = LEAT_OPTION_TEXT, .offset = AT(data_core),
+     .fallback = "webhooks", .doc = "Data core of these events."},
+    {.name = "flow_type", .type = LEAT_OPTION_TEXT, .offset = AT(flow_type),
+     .doc = "Flow type of these events. Default: the name of this source.", .example = "github.0"},
+    {.name = "event_type", .type = LEAT_OPTION_TEXT, .offset = AT(event_type), .check = field_check,
+     .doc = "Where a request says its event type: header:NAME, json:/pointer into the body, or "
+            "text:WORD for always the same. A request that does not say it gets 400.",
+     .fallback = "text:received", .example = "header:X-GitHub-Event"},
+    {.name = "external_id", .type = LEAT_OPTION_TEXT, .offset = AT(external_id), .check = field_check,
+     .doc = "Where it says its own id, in the same forms. Stored beside the event.",
+     .example = "header:X-GitHub-Delivery"},
+    {.name = "event_time", .type = LEAT_OPTION_TEXT, .offset = AT(event_time), .check = field_check,
+     .doc = "Where it says when it happened: ISO 8601 with a zone, or seconds or milliseconds since "
+            "1970. Default: when it came.", .example = "json:/created"},
+    {.name = "idempotency_key", .type = LEAT_OPTION_TEXT, .offset = AT(idempotency_key),
+     .check = field_check,
+     .doc = "Where it says what makes it the same request when it comes again, beside the header "
+            "Idempotency-Key, which wins.", .example = "header:X-GitHub-Delivery"},
+    {.name = NULL},
+};
+/* clang-format on */
+
+static unsigned slashes(const char *text)
+{
+    unsigned n = 0;
+    for (; *text; text++)
+        n += *text == '/';
+    return n;
+}
+
+int webhook_settings_validate(const struct webhook_settings *s, struct leat_err *err)
+{
+    for (size_t i = 0; i < s->streams.count; i++)
+        if (slashes(s->streams.items[i]) != 2)
+            return leat_fail(err, LEAT_ECONFIG,
+                             "streams: \"%s\" is not of the form DATACORE/FLOWTYPE/EVENTTYPE",
+                             s->streams.items[i]);
+    if (s->event_bytes_max > s->request_bytes_max)
+        return leat_fail(err, LEAT_ECONFIG, "event_size is larger than request_size");
+    return LEAT_OK;
+}
+
+/* One part at a time: a name may hold what another pattern's slash would match. */
+static bool part_fits(const char **pattern, const char *name)
+{
+    char part[256];
+    size_t len = strcspn(*pattern, "/");
+    if (len >= sizeof part)
+        return false;
+    memcpy(part, *pattern, len);
+    part[len] = '\0';
+    *pattern += len + ((*pattern)[len] == '/');
+    return fnmatch(part, name, FNM_NOESCAPE) == 0;
+}
+
+bool webhook_settings_stream(const struct webhook_settings *s, const char *data_core,
+                             const char *flow_type, const char *event_type)
+{
+    for (size_t i = 0; i < s->streams.count; i++) {
+        const char *pattern = s->streams.items[i];
+        if (part_fits(&pattern, data_core) && part_fits(&pattern, flow_type) &&
+            part_fits(&pattern, event_type))
+            return true;
+    }
+    return s->streams.count == 0;
+}

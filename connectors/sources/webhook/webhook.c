@@ -1,0 +1,527 @@
+/*
+ * Events that are brought over HTTP: a source as any other, whose log is the queue of requests.
+ *
+ *     pool threads   wants ─▶ begin ─▶ finish: checked, taken apart, ids given ─▶ queue
+ *     our thread     poll: queue ─▶ batch ─▶ committer (all that wait, one fsync)
+ *                    confirm: what is durable ─▶ woken ─▶ answered
+ *
+ * The group commit is the runner's: while one commit is written the queue grows, and all of it goes
+ * into the next. A request is one transaction and is never divided over two commits, so that it is
+ * there whole or not at all.
+ *
+ * Invariants
+ *   1. A request is answered 200 only from confirm: its fsync has returned (I2).
+ *   2. Each request that was queued is woken exactly once: durable, too long without room, or at the
+ *      end.
+ *   3. Whether an idempotency key is known is asked and noted by the one thread that stores, so two
+ *      copies of a request cannot pass each other. A repeat of one that is not durable yet waits
+ *      for it.
+ *   4. The resume token counts requests. Nothing has to be asked for again: a sender that got no
+ *      answer sends again.
+ */
+#include <leat/clock.h>
+#include <leat/source.h>
+
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "sources/webhook/post.h"
+#include "sources/webhook/settings.h"
+
+enum { ATTR_ONCE = 3 }; /* of the transaction: see declare_origin() */
+
+#define TOKEN_FORMAT "webhook1 requests=%" PRIu64
+
+struct post_queue {
+    struct post *first, **last;
+};
+
+struct webhook_source {
+    struct webhook_settings settings;
+    const char *instance;
+    pthread_mutex_t lock; /* over the three below */
+    struct post_queue waiting;
+    int wake_fd;  /* of the runner; -1: the source is not open */
+    bool closed;  /* after a session: refuse at once */
+    /* our thread's */
+    struct leat_source_stats *stats;
+    struct post_queue sent; /* in the order of their numbers */
+    uint64_t number;        /* of the last that was put into a batch */
+    uint64_t durable;       /* requests up to this one */
+    struct once once;       /* which of them have idempotency keys */
+    struct leat_origin origin;
+    bool origin_defined;
+};
+
+/* --- queues ------------------------------------------------------------------------------------- */
+
+static void queue_init(struct post_queue *q)
+{
+    q->first = NULL;
+    q->last = &q->first;
+}
+
+static void queue_put(struct post_queue *q, struct post *p)
+{
+    p->next = NULL;
+    *q->last = p;
+    q->last = &p->next;
+}
+
+static struct post *queue_take(struct post_queue *q)
+{
+    struct post *p = q->first;
+    if (p) {
+        q->first = p->next;
+        if (!q->first)
+            q->last = &q->first;
+    }
+    return p;
+}
+
+/* The pool's again: it may be gone when this returns. */
+static void wake(struct post *p, enum post_outcome outcome)
+{
+    p->outcome = outcome;
+    leat_ingest_wake(p->request);
+}
+
+static struct post *waiting_take(struct webhook_source *s)
+{
+    pthread_mutex_lock(&s->lock);
+    struct post *p = queue_take(&s->waiting);
+    pthread_mutex_unlock(&s->lock);
+    return p;
+}
+
+/* --- the pool's threads ------------------------------------------------------------------------- */
+
+static int ingest_attach(void *ctx, const char *instance, struct leat_err *err)
+{
+    struct webhook_source *s = ctx;
+    (void)err;
+    s->instance = instance;
+    s->wake_fd = -1;
+    pthread_mutex_init(&s->lock, NULL);
+    queue_init(&s->waiting);
+    queue_init(&s->sent);
+    return LEAT_OK;
+}
+
+static void ingest_detach(void *ctx)
+{
+    struct webhook_source *s = ctx;
+    pthread_mutex_destroy(&s->lock);
+    once_release(&s->once);
+}
+
+static const char *tenant_of(const struct webhook_source *s)
+{
+    return s->settings.tenant ? s->settings.tenant : s->instance;
+}
+
+static bool ingest_wants(const void *ctx, const struct leat_ingest_request *request)
+{
+    const struct webhook_source *s = ctx;
+    struct route route;
+    route_parse(request->target, &route);
+    if (route.kind == ROUTE_IN)
+        return strcmp(ROUTE_SOURCE(&route), s->instance) == 0;
+    return route.kind != ROUTE_NONE && strcmp(ROUTE_TENANT(&route), tenant_of(s)) == 0 &&
+           webhook_settings_stream(&s->settings, ROUTE_DATA_CORE(&route), ROUTE_FLOW_TYPE(&route),
+                                   ROUTE_EVENT_TYPE(&route));
+}
+
+static int ingest_begin(void *ctx, struct leat_ingest_request *r)
+{
+    struct webhook_source *s = ctx;
+    if (strcmp(r->method, "POST") != 0) {
+        leat_ingest_problem(r, 405, "this path takes POST");
+        leat_ingest_answer_header(r, "Allow", "POST");
+        return LEAT_OK;
+    }
+    if (s->settings.authentication == WEBHOOK_AUTHENTICATION_KEY &&
+        leat_ingest_authorize(r, LEAT_INGEST_WRITE, tenant_of(s), s->instance))
+        return LEAT_OK;
+    struct post *p = post_new(r, &s->settings, s->instance);
+    r->state = p;
+    r->body_max = (size_t)s->settings.request_bytes_max;
+    if (!p)
+        leat_ingest_problem(r, 503, "out of memory");
+    else if (!post_check(p))
+        return LEAT_AGAIN;
+    return LEAT_OK;
+}
+
+/* Wakes our thread for the first of many. */
+static bool enqueue(struct webhook_source *s, struct post *p)
+{
+    uint64_t one = 1;
+    pthread_mutex_lock(&s->lock);
+    bool closed = s->closed, first = !s->waiting.first;
+    if (!closed)
+        queue_put(&s->waiting, p);
+    if (!closed && first && s->wake_fd >= 0) {
+        ssize_t written = write(s->wake_fd, &one, sizeof one);
+        (void)written;
+    }
+    pthread_mutex_unlock(&s->lock);
+    return !closed;
+}
+
+static int ingest_finish(void *ctx, struct leat_ingest_request *r)
+{
+    struct post *p = r->state;
+    (void)ctx;
+    if (post_read(p))
+        return LEAT_OK;
+    if (p->taken)
+        return LEAT_AGAIN;
+    p->outcome = POST_STORED; /* all of nothing */
+    post_answer(p);
+    return LEAT_OK;
+}
+
+static void ingest_submit(void *ctx, struct leat_ingest_request *r)
+{
+    struct post *p = r->state;
+    p->queued_ms = leat_clock_monotonic_ms();
+    if (!enqueue(ctx, p))
+        wake(p, POST_UNSTORED);
+}
+
+static void ingest_answer(void *ctx, struct leat_ingest_request *r)
+{
+    (void)ctx;
+    post_answer(r->state);
+}
+
+static void ingest_release(void *ctx, struct leat_ingest_request *r)
+{
+    (void)ctx;
+    post_free(r->state);
+    r->state = NULL;
+}
+
+/* --- what is known from before ------------------------------------------------------------------ */
+
+static int64_t ingest_recall_since(void *ctx)
+{
+    struct webhook_source *s = ctx;
+    int64_t window_us = s->settings.idempotency_window_ms * 1000;
+    once_release(&s->once);
+    once_init(&s->once, window_us, (size_t)s->settings.idempotency_keys_max);
+    return leat_clock_wall_us() - window_us;
+}
+
+static int ingest_recall(void *ctx, const struct leat_transaction *t, struct leat_err *err)
+{
+    struct webhook_source *s = ctx;
+    struct once_entry entry = {.received_us = t->commit_time_us};
+    if (t->attr_count <= ATTR_ONCE || t->attrs[ATTR_ONCE].kind != LEAT_BYTES ||
+        !once_read(t->attrs[ATTR_ONCE].text, &entry))
+        return LEAT_OK;
+    return once_add(&s->once, &entry, err);
+}
+
+static const struct leat_ingest_ops INGEST = {
+    .attach = ingest_attach,
+    .detach = ingest_detach,
+    .wants = ingest_wants,
+    .begin = ingest_begin,
+    .finish = ingest_finish,
+    .submit = ingest_submit,
+    .answer = ingest_answer,
+    .release = ingest_release,
+    .recall_since = ingest_recall_since,
+    .recall = ingest_recall,
+};
+
+/* --- into the batch ----------------------------------------------------------------------------- */
+
+static struct leat_value text_value(struct leat_slice text)
+{
+    return text.len ? (struct leat_value){.kind = LEAT_STRING, .text = text}
+                    : (struct leat_value){.kind = LEAT_NULL};
+}
+
+/* Attributes stand in the order in which declare_origin() names them. */
+static int put_event(struct leat_batch *batch, const struct post *p, const struct post_event *e,
+                     uint32_t ordinal, struct leat_err *err)
+{
+    struct leat_event event = {
+        .op = LEAT_OP_POST,
+        .ordinal = ordinal,
+        .topic = p->topic,
+        .body = e->body,
+        .metadata = e->metadata,
+        .event_time_us = e->event_time_us,
+        .valid_time_us = e->valid_time_us,
+        .attr_count = 2,
+        .attrs = {{.kind = LEAT_UUID, .text = leat_slice_of(e->id, sizeof e->id)},
+                  text_value(p->external_id)},
+    };
+    return leat_batch_add(batch, &event, err);
+}
+
+static int put_post(struct webhook_source *s, struct leat_batch *batch, const struct post *p,
+                    struct leat_err *err)
+{
+    char id[24];
+    uint8_t once[ONCE_STORED_BYTES];
+    struct leat_value keyed = {.kind = LEAT_NULL};
+    if (p->keyed) {
+        once_write(&p->once, once);
+        keyed = (struct leat_value){.kind = LEAT_BYTES, .text = leat_slice_of(once, sizeof once)};
+    }
+    int len = snprintf(id, sizeof id, "%" PRIu64, s->number);
+    struct leat_transaction transaction = {
+        .id = leat_slice_of(id, (size_t)len),
+        .commit_time_us = p->request->received_us,
+        .origin = &s->origin,
+        .attr_count = 4,
+        .attrs = {text_value(leat_slice_text(p->tenant)), text_value(p->data_core),
+                  text_value(p->flow_type), keyed},
+    };
+    uint32_t ordinal = 0;
+    int status = leat_batch_begin(batch, &transaction, err);
+    for (size_t i = 0; i < p->count && !status; i++)
+        if (!p->events[i].refused)
+            status = put_event(batch, p, &p->events[i], ordinal++, err);
+    return status ? status : leat_batch_commit(batch, ordinal, err);
+}
+
+static void declare_origin(struct webhook_source *s)
+{
+    s->origin = (struct leat_origin){
+        .connector = LEAT_SLICE_LITERAL("webhook"),
+        .lineage = leat_slice_text(tenant_of(s)),
+        .attr_count = 6,
+        .attrs = {{LEAT_SLICE_LITERAL("tenant"), LEAT_ATTR_TRANSACTION, LEAT_ATTR_FIELD},
+                  {LEAT_SLICE_LITERAL("dataCore"), LEAT_ATTR_TRANSACTION, LEAT_ATTR_FIELD},
+                  {LEAT_SLICE_LITERAL("flowType"), LEAT_ATTR_TRANSACTION, LEAT_ATTR_FIELD},
+                  {LEAT_SLICE_LITERAL("idempotency"), LEAT_ATTR_TRANSACTION, 0},
+                  {LEAT_SLICE_LITERAL("eventId"), LEAT_ATTR_EVENT, LEAT_ATTR_FIELD},
+                  {LEAT_SLICE_LITERAL("externalId"), LEAT_ATTR_EVENT, LEAT_ATTR_FIELD}},
+    };
+    s->origin_defined = false;
+}
+
+static void count_post(struct webhook_source *s, const struct post *p)
+{
+    struct leat_source_stats *stats = s->stats;
+    stats->received_bytes += (int64_t)p->body.len;
+    stats->received_messages++;
+    stats->transactions++;
+    stats->events += (int64_t)p->taken;
+    stats->last_event_time_us = p->events[p->count - 1].event_time_us;
+    stats->last_receive_us = p->request->received_us;
+}
+
+/* Known already: answered now, or as soon as the first is durable, which is with the last of those
+ * on their way at the latest. */
+static void repeat(struct webhook_source *s, struct post *p, const struct once_entry *original)
+{
+    bool durable = original->number <= s->durable;
+    s->stats->repeats_dropped += (int64_t)p->taken;
+    if (original->fingerprint != p->once.fingerprint) {
+        wake(p, POST_CONFLICT);
+        return;
+    }
+    post_repeat(p, original);
+    p->repeated = true;
+    p->number = s->number;
+    if (durable)
+        wake(p, POST_REPEATED);
+    else
+        queue_put(&s->sent, p);
+}
+
+static int store_post(struct webhook_source *s, struct leat_batch *batch, struct post *p,
+                      struct leat_err *err)
+{
+    const struct once_entry *original =
+        p->keyed ? once_find(&s->once, p->once.key, p->request->received_us) : NULL;
+    if (original) {
+        repeat(s, p, original);
+        return LEAT_OK;
+    }
+    p->number = p->once.number = s->number + 1;
+    if (p->keyed && once_add(&s->once, &p->once, err)) {
+        wake(p, POST_UNSTORED); /* no memory: better not now than perhaps twice */
+        return LEAT_OK;
+    }
+    s->number++;
+    queue_put(&s->sent, p);
+    int status = put_post(s, batch, p, err);
+    if (!status)
+        count_post(s, p);
+    return status;
+}
+
+/* Everything that waits, as far as it fits. LEAT_EOF: nothing did. LEAT_AGAIN: the batch is full. */
+static int take_waiting(struct webhook_source *s, struct leat_batch *batch, struct leat_err *err)
+{
+    char token[64];
+    struct post *p = NULL;
+    int status = LEAT_OK;
+    uint64_t before = s->number;
+    if (!s->origin_defined)
+        status = leat_batch_origin(batch, &s->origin, err);
+    s->origin_defined = !status;
+    while (!status && !leat_batch_full(batch) && (p = waiting_take(s)))
+        status = store_post(s, batch, p, err);
+    if (status || s->number == before)
+        return status ? status : leat_batch_full(batch) ? LEAT_AGAIN : LEAT_EOF;
+    int len = snprintf(token, sizeof token, TOKEN_FORMAT, s->number);
+    status = leat_batch_position(batch, leat_slice_of(token, (size_t)len), err);
+    return !status && leat_batch_full(batch) ? LEAT_AGAIN : status;
+}
+
+/* --- the source's thread ------------------------------------------------------------------------ */
+
+static int source_open(void *ctx, const struct leat_source_env *env, struct leat_err *err)
+{
+    struct webhook_source *s = ctx;
+    (void)err;
+    s->stats = env->stats;
+    pthread_mutex_lock(&s->lock);
+    s->wake_fd = env->wake_fd;
+    s->closed = false;
+    pthread_mutex_unlock(&s->lock);
+    declare_origin(s);
+    return LEAT_OK;
+}
+
+static int token_read(struct leat_slice token, uint64_t *ret_number)
+{
+    char text[64], rest;
+    if (!token.len) {
+        *ret_number = 0;
+        return LEAT_OK;
+    }
+    if (token.len >= sizeof text)
+        return LEAT_ECONFIG;
+    memcpy(text, token.ptr, token.len);
+    text[token.len] = '\0';
+    return sscanf(text, "webhook1 requests=%" SCNu64 "%c", ret_number, &rest) == 1 ? LEAT_OK
+                                                                                   : LEAT_ECONFIG;
+}
+
+static int source_start(void *ctx, struct leat_slice token, struct leat_err *err)
+{
+    struct webhook_source *s = ctx;
+    if (token_read(token, &s->number))
+        return leat_fail(err, LEAT_ECONFIG, "the stored token is not one of a webhook source: \"%.*s\"",
+                         LEAT_SLICE_ARG(token));
+    s->durable = s->number;
+    once_forget_above(&s->once, s->number); /* the last session's that were not stored after all */
+    s->stats->lag_us = s->stats->lag_bytes = s->stats->retained_bytes = 0;
+    return LEAT_OK;
+}
+
+/* Answers those that have waited too long. What was handed over already may yet be stored. */
+static void expire(struct webhook_source *s)
+{
+    int64_t oldest_ms = leat_clock_monotonic_ms() - s->settings.hold_ms;
+    pthread_mutex_lock(&s->lock);
+    while (s->waiting.first && s->waiting.first->queued_ms < oldest_ms)
+        wake(queue_take(&s->waiting), POST_UNSTORED);
+    pthread_mutex_unlock(&s->lock);
+    while (s->sent.first && s->sent.first->queued_ms < oldest_ms)
+        wake(queue_take(&s->sent), POST_UNSTORED);
+    s->stats->lag_us =
+        s->sent.first ? (leat_clock_monotonic_ms() - s->sent.first->queued_ms) * 1000 : 0;
+}
+
+static int wait_until(struct webhook_source *s, int64_t until_ms)
+{
+    int64_t left_ms = until_ms - leat_clock_monotonic_ms();
+    struct pollfd fd = {.fd = s->wake_fd, .events = POLLIN};
+    if (left_ms > 0)
+        poll(&fd, 1, left_ms > 1000 ? 1000 : (int)left_ms);
+    return LEAT_OK;
+}
+
+static int source_poll(void *ctx, int64_t until_ms, struct leat_batch *batch, struct leat_err *err)
+{
+    struct webhook_source *s = ctx;
+    int status = batch ? take_waiting(s, batch, err) : LEAT_EOF;
+    expire(s);
+    if (status != LEAT_EOF)
+        return status;
+    return wait_until(s, until_ms);
+}
+
+static void wake_durable(struct post *p)
+{
+    wake(p, p->repeated ? POST_REPEATED : POST_STORED);
+}
+
+static int source_confirm(void *ctx, struct leat_slice token, struct leat_err *err)
+{
+    struct webhook_source *s = ctx;
+    uint64_t number;
+    if (token_read(token, &number))
+        return leat_fail(err, LEAT_EBUG, "a durable token that is not ours: \"%.*s\"",
+                         LEAT_SLICE_ARG(token));
+    s->durable = number;
+    while (s->sent.first && s->sent.first->number <= number)
+        wake_durable(queue_take(&s->sent));
+    return LEAT_OK;
+}
+
+/* Nobody is left waiting: who was not told that it is stored is told to try again. */
+static void source_close(void *ctx)
+{
+    struct webhook_source *s = ctx;
+    struct post *p;
+    pthread_mutex_lock(&s->lock);
+    s->closed = true;
+    s->wake_fd = -1;
+    while ((p = queue_take(&s->waiting)))
+        wake(p, POST_UNSTORED);
+    pthread_mutex_unlock(&s->lock);
+    while ((p = queue_take(&s->sent)))
+        wake(p, POST_UNSTORED);
+}
+
+static int source_validate(const void *ctx, struct leat_err *err)
+{
+    return webhook_settings_validate(&((const struct webhook_source *)ctx)->settings, err);
+}
+
+static int source_check(void *ctx, const char *instance, struct leat_report *report,
+                        struct leat_err *err)
+{
+    const struct webhook_source *s = ctx;
+    (void)instance;
+    (void)err;
+    if (s->settings.authentication == WEBHOOK_AUTHENTICATION_NONE)
+        leat_report_add(report, LEAT_FINDING_WARN, "authentication",
+                        "events are taken from everybody who reaches the port", NULL, false);
+    else
+        leat_report_add(report, LEAT_FINDING_OK, "authentication", "each request needs a key", NULL,
+                        false);
+    return LEAT_OK;
+}
+
+const struct leat_source_ops webhook_source_ops = {
+    .name = "webhook",
+    .doc = "Events that are brought over HTTP: single, in batches, from senders that know only a URL.",
+    .options = webhook_options,
+    .ctx_size = sizeof(struct webhook_source),
+    .ingest = &INGEST,
+    .validate = source_validate,
+    .check = source_check,
+    .open = source_open,
+    .start = source_start,
+    .poll = source_poll,
+    .confirm = source_confirm,
+    .close = source_close,
+};

@@ -1,0 +1,134 @@
+#include "daemon/intake.h"
+
+#include <leat/log.h>
+
+#include "daemon/connectors.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct intake {
+    struct leat_ingest *ingest;
+    struct leat_api_keys *keys;
+    struct leat_keyring *keyring;
+    struct leat_ingest_mount *mounts;
+    size_t mount_count; /* those that were attached */
+    const char *address;
+};
+
+static struct leat_ingest_options options_of(const struct leat_config *config)
+{
+    const struct leat_settings *s = leat_config_settings(config);
+    return (struct leat_ingest_options){
+        .listen = s->ingest.listen,
+        .certificate = s->ingest.tls_certificate,
+        .key = s->ingest.tls_key,
+        .proxies = s->ingest.trusted_proxies,
+        .threads = (unsigned)s->ingest.threads,
+        .connections_max = (unsigned)s->ingest.connections_max,
+        .per_address_max = (unsigned)s->ingest.connections_per_address_max,
+        .memory_bytes = s->ingest.memory_bytes,
+    };
+}
+
+static const struct leat_ingest_ops *ops_of(const struct leat_config_instance *instance)
+{
+    return leat_source_named(instance->type->name)->ingest;
+}
+
+/* True if there is a source that takes events, and a port for them. */
+static bool wanted(const struct leat_config *config)
+{
+    bool any = false;
+    for (size_t i = 0; i < leat_config_instance_count(config); i++)
+        any |= ops_of(leat_config_instance_at(config, i)) != NULL;
+    return any && strcmp(leat_config_settings(config)->ingest.listen, "off") != 0;
+}
+
+int intake_check(const struct leat_config *config, struct leat_err *err)
+{
+    struct leat_ingest_options options = options_of(config);
+    return wanted(config) ? leat_ingest_check(&options, err) : LEAT_OK;
+}
+
+static int attach_all(struct intake *intake, const struct leat_config *config, struct leat_err *err)
+{
+    int status = LEAT_OK;
+    for (size_t i = 0; i < leat_config_instance_count(config) && !status; i++) {
+        const struct leat_config_instance *instance = leat_config_instance_at(config, i);
+        const struct leat_ingest_ops *ops = ops_of(instance);
+        if (!ops)
+            continue;
+        status = ops->attach(instance->ctx, instance->name, err);
+        if (!status)
+            intake->mounts[intake->mount_count++] =
+                (struct leat_ingest_mount){ops, instance->ctx, instance->name};
+    }
+    return status;
+}
+
+static int parts_open(struct intake *intake, struct engine *engine, struct leat_err *err)
+{
+    struct leat_ingest_options options = options_of(engine->config);
+    const char *path = leat_config_settings(engine->config)->store.path;
+    intake->address = options.listen;
+    intake->mounts = calloc(leat_config_instance_count(engine->config) + 1, sizeof *intake->mounts);
+    int status = intake->mounts ? LEAT_OK : leat_fail(err, LEAT_ERETRY, "out of memory for sources");
+    if (!status)
+        status = attach_all(intake, engine->config, err);
+    if (!status)
+        status = leat_api_keys_open(path, engine->store, &intake->keys, err);
+    if (!status)
+        status = leat_keyring_new(intake->keys, &intake->keyring, err);
+    options.mounts = intake->mounts;
+    options.mount_count = intake->mount_count;
+    options.keyring = intake->keyring;
+    return status ? status : leat_ingest_open(&options, &intake->ingest, err);
+}
+
+int intake_open(struct engine *engine, struct intake **ret_intake, struct leat_err *err)
+{
+    *ret_intake = NULL;
+    if (!wanted(engine->config))
+        return LEAT_OK;
+    struct intake *intake = calloc(1, sizeof *intake);
+    int status = intake ? parts_open(intake, engine, err)
+                        : leat_fail(err, LEAT_ERETRY, "out of memory for the port for events");
+    if (status) {
+        intake_close(intake);
+        return status;
+    }
+    *ret_intake = intake;
+    return LEAT_OK;
+}
+
+int intake_listen(struct intake *intake, struct leat_err *err)
+{
+    if (!intake)
+        return LEAT_OK;
+    int status = leat_ingest_start(intake->ingest, err);
+    if (!status)
+        LEAT_INFO("ingest", NULL, "listening", LEAT_F_TEXT("address", intake->address),
+                  LEAT_F_INT("port", leat_ingest_port(intake->ingest)));
+    return status;
+}
+
+void intake_close(struct intake *intake)
+{
+    if (!intake)
+        return;
+    leat_ingest_close(intake->ingest);
+    while (intake->mount_count) {
+        struct leat_ingest_mount *mount = &intake->mounts[--intake->mount_count];
+        mount->ops->detach(mount->ctx);
+    }
+    leat_keyring_free(intake->keyring);
+    leat_api_keys_close(intake->keys);
+    free(intake->mounts);
+    free(intake);
+}
+
+const struct leat_ingest_stats *intake_stats(const struct intake *intake)
+{
+    return leat_ingest_stats(intake->ingest);
+}

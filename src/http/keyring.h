@@ -1,0 +1,28 @@
+/*
+ * The API keys as the HTTP threads see them: a copy in memory that follows the store. A key that was
+ * made or revoked by another process counts within LEAT_KEYRING_FRESH_MS; an id that is not known is
+ * looked up at once.
+ *
+ * Threads: any. Blocks on a short read of the store when keys have changed.
+ */
+#ifndef HTTP_KEYRING_H
+#define HTTP_KEYRING_H
+
+#include "http/credentials.h"
+#include "store/keys.h"
+
+enum { LEAT_KEYRING_FRESH_MS = 500 };
+
+struct leat_keyring;
+
+/* `keys` must outlive it. */
+int leat_keyring_new(struct leat_api_keys *keys, struct leat_keyring **ret_keyring,
+                     struct leat_err *err) LEAT_MUST_CHECK;
+void leat_keyring_free(struct leat_keyring *keyring); /* accepts NULL */
+
+/* True, and the key, if the credentials are those of a key that is valid. Takes the same time whether
+ * the id or the secret is wrong. */
+bool leat_keyring_find(struct leat_keyring *keyring, const struct leat_credentials *credentials,
+                       struct leat_api_key *ret_key);
+
+#endif

@@ -1,0 +1,56 @@
+#include "http/problem.h"
+
+struct named {
+    unsigned status;
+    const char *title, *code;
+};
+
+static const struct named NAMES[] = {
+    {400, "Bad Request", "BAD_REQUEST"},
+    {401, "Unauthorized", "UNAUTHORIZED"},
+    {403, "Forbidden", "FORBIDDEN"},
+    {404, "Not Found", "NOT_FOUND"},
+    {405, "Method Not Allowed", "METHOD_NOT_ALLOWED"},
+    {408, "Request Timeout", "REQUEST_TIMEOUT"},
+    {409, "Conflict", "CONFLICT"},
+    {411, "Length Required", "LENGTH_REQUIRED"},
+    {413, "Content Too Large", "CONTENT_TOO_LARGE"},
+    {414, "URI Too Long", "URI_TOO_LONG"},
+    {415, "Unsupported Media Type", "UNSUPPORTED_MEDIA_TYPE"},
+    {417, "Expectation Failed", "EXPECTATION_FAILED"},
+    {422, "Unprocessable Content", "UNPROCESSABLE_CONTENT"},
+    {429, "Too Many Requests", "TOO_MANY_REQUESTS"},
+    {431, "Request Header Fields Too Large", "HEADERS_TOO_LARGE"},
+    {500, "Internal Server Error", "INTERNAL_SERVER_ERROR"},
+    {503, "Service Unavailable", "SERVICE_UNAVAILABLE"},
+    {505, "HTTP Version Not Supported", "VERSION_NOT_SUPPORTED"},
+    {507, "Insufficient Storage", "INSUFFICIENT_STORAGE"},
+};
+
+static const struct named *find(unsigned status)
+{
+    static const struct named other = {500, "Internal Server Error", "INTERNAL_SERVER_ERROR"};
+    for (size_t i = 0; i < sizeof NAMES / sizeof *NAMES; i++)
+        if (NAMES[i].status == status)
+            return &NAMES[i];
+    return &other;
+}
+
+const char *leat_http_title(unsigned status)
+{
+    return find(status)->title;
+}
+
+const char *leat_http_code(unsigned status)
+{
+    return find(status)->code;
+}
+
+void leat_http_problem(struct leat_buf *buf, unsigned status, const char *detail)
+{
+    const char *code = leat_http_code(status);
+    leat_buf_format(buf,
+                    "{\"type\":\"about:blank\",\"title\":\"%s\",\"status\":%u,\"detail\":\"%s\","
+                    "\"code\":\"%s\",\"error\":\"%s\",\"message\":\"%s\"}\n",
+                    leat_http_title(status), status, detail, code, code, detail);
+}

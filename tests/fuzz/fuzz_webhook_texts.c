@@ -1,0 +1,91 @@
+/*
+ * Any bytes as what stands beside a body: a target with its query and key, a metadata header, a time,
+ * a ttl; and as a compressed body.
+ */
+#include "http/credentials.h"
+#include "http/guard.h"
+#include "sources/webhook/inflate.h"
+#include "sources/webhook/json_scan.h"
+#include "sources/webhook/metadata.h"
+#include "sources/webhook/route.h"
+#include "sources/webhook/time_text.h"
+#include "sources/webhook/utf8.h"
+
+#include <stdlib.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
+
+static void require(bool holds)
+{
+    if (!holds)
+        abort();
+}
+
+static void check_target(const char *text)
+{
+    struct leat_credentials c;
+    struct route r;
+    leat_credentials_read(text, "/", &c);
+    require(!c.id[0] || c.secret[0]);
+    if (leat_http_guard_target(text).status)
+        return;
+    leat_credentials_read(NULL, text, &c);
+    require(strlen(c.id) <= LEAT_CREDENTIALS_ID_MAX);
+    route_parse(text, &r);
+    for (int i = 0; i < ROUTE_SEGMENTS && r.kind != ROUTE_NONE; i++) {
+        require(utf8_check(leat_slice_text(r.segments[i])) && !strpbrk(r.segments[i], "/\n\r\\"));
+        require(strcmp(r.segments[i], "..") != 0);
+    }
+}
+
+static void check_metadata(const char *text)
+{
+    struct leat_buf sent, whole;
+    struct metadata_own own = {.producer = "p", .ingested_at_us = 1};
+    const char *why = NULL;
+    size_t at;
+    leat_buf_init(&sent, METADATA_BYTES_MAX);
+    leat_buf_init(&whole, 2 * METADATA_BYTES_MAX);
+    if (metadata_read(text, &sent, &why) == 0) {
+        metadata_write(leat_buf_slice(&sent), &own, &whole);
+        require(json_check(leat_buf_slice(&whole), &at) && json_kind(leat_buf_slice(&whole)) == '{');
+    } else {
+        require(why != NULL);
+    }
+    leat_buf_release(&sent);
+    leat_buf_release(&whole);
+}
+
+static void check_inflate(struct leat_slice body)
+{
+    for (enum inflate_coding coding = INFLATE_GZIP; coding <= INFLATE_ZSTD; coding++) {
+        struct leat_buf buf;
+        const char *why = NULL;
+        leat_buf_init(&buf, 1 << 20);
+        unsigned status = inflate_body(coding, body, &buf, &why);
+        require(buf.len <= buf.max && (status == 0) == (why == NULL));
+        leat_buf_release(&buf);
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
+{
+    int64_t us = 0;
+    char *text = malloc(len + 1);
+    if (!text)
+        return 0;
+    memcpy(text, data, len);
+    text[len] = '\0';
+    check_target(text);
+    check_metadata(text);
+    check_inflate(leat_slice_of(data, len));
+    if (webhook_time_parse(leat_slice_of(data, len), &us) ||
+        webhook_time_parse_epoch(leat_slice_of(data, len), &us)) {
+        uint8_t id[WEBHOOK_UUID_BYTES];
+        webhook_uuid_make(us, 1, 0, id);
+        require(id[6] >> 4 == 1);
+    }
+    (void)metadata_ttl_valid(leat_slice_of(data, len));
+    free(text);
+    return 0;
+}
