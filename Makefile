@@ -51,7 +51,9 @@ CFLAGS_ALL := -std=gnu11 -g $(OPT) $(HARDEN) $(WARN) -D_GNU_SOURCE -DLEAT_VERSIO
               -Iinclude -Isrc -Iconnectors $(shell pkg-config --cflags $(PACKAGES)) $(CFLAGS)
 # Debian's MHD, LMDB and xxhash ship headers without surprises; -Wconversion is for our decoders only.
 DECODERS := connectors/sources/postgres/pgoutput.c $(wildcard connectors/sources/postgres/pgtype*.c) \
-            $(patsubst %,connectors/sources/mysql/%.c,binlog_event binlog_rows row_value row_text row_time json_binary json_patch decimal gtid) \
+            $(patsubst %,connectors/sources/mysql/%.c,binlog_checksum binlog_event binlog_gtid_event \
+              binlog_rows_event binlog_rows charset charset_sets ddl ddl_token decimal gtid gtid_maria json_binary json_patch \
+              row_describe row_text row_time row_value) \
             $(addprefix connectors/sources/webhook/,json_scan.c inflate.c metadata.c route.c time_text.c) \
             src/event/value.c src/event/schema.c $(wildcard src/codec/*.c)
 

@@ -52,7 +52,8 @@ int leat_batch_commit(struct leat_batch *batch, uint64_t total,
 int leat_batch_position(struct leat_batch *batch, struct leat_slice token,
                         struct leat_err *err) LEAT_MUST_CHECK;
 
-/* True when poll should return: enough was added. */
+/* True when poll should return: enough was added. While it is false, an event without long values is
+ * never refused, so that what was defined for it becomes durable with it or not at all. */
 bool leat_batch_full(const struct leat_batch *batch);
 
 #endif

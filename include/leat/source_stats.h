@@ -14,10 +14,10 @@
 struct leat_source_stats {
     _Atomic int64_t received_bytes; /* from the wire */
     _Atomic int64_t received_messages;
-    _Atomic int64_t transactions;    /* commits seen, published or empty */
-    _Atomic int64_t events;          /* put into batches */
-    _Atomic int64_t repeats_dropped; /* events that were already stored */
-    _Atomic int64_t absent_values;   /* unchanged TOAST and the like, in after images */
+    _Atomic int64_t transactions;        /* commits seen, published or empty */
+    _Atomic int64_t events;              /* put into batches */
+    _Atomic int64_t repeats_dropped;     /* events that were already stored */
+    _Atomic int64_t absent_values;       /* unchanged TOAST and the like, in after images */
     _Atomic int64_t replaced_characters; /* U+FFFD in place of text that was none */
     _Atomic int64_t schema_changes;
     _Atomic int64_t connects;

@@ -353,7 +353,7 @@ static bool bytes_enough(const struct leat_batch *b)
 bool leat_batch_full(const struct leat_batch *b)
 {
     return b->commit->raw_bytes + b->raw.len >= LEAT_BATCH_BYTES ||
-           b->commit->bytes >= LEAT_BATCH_BYTES;
+           b->commit->bytes >= LEAT_BATCH_BYTES || bytes_enough(b);
 }
 
 size_t leat_batch_bytes(const struct leat_batch *b)

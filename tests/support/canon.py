@@ -9,6 +9,7 @@ import binascii
 import json
 import math
 import re
+import struct
 
 INTEGERS = {"smallint", "integer", "bigint", "oid"}
 FLOATS = {"real", "double precision"}
@@ -67,7 +68,7 @@ def from_event(type_name, value):
     if name in FLOATS:
         return _float(float(value), name)
     if name == ROUNDED:
-        return f"{float(value):g}"
+        return f"{_single(float(value)):g}"
     if name == "boolean":
         return value
     if name == "bytea":
@@ -89,10 +90,12 @@ def from_event(type_name, value):
 def _float(number, name):
     if math.isnan(number):
         return "NaN"
-    if name == "real":
-        import struct
-        number = struct.unpack("f", struct.pack("f", number))[0] if math.isfinite(number) else number
-    return repr(number)  # keeps -0.0 apart from 0.0
+    return repr(_single(number) if name == "real" else number)  # keeps -0.0 apart from 0.0
+
+
+def _single(number):
+    """The float of four bytes that a text means: the shortest one for it may have fewer digits than it."""
+    return struct.unpack("f", struct.pack("f", number))[0] if math.isfinite(number) else number
 
 
 def _json(text):

@@ -186,7 +186,7 @@ class Leat:
         done = self.command(*arguments, seconds=300)
         if done.returncode != 0:
             raise RuntimeError(f"leat tail ended with {done.returncode}: {done.stderr[-2000:]}")
-        events = [json.loads(line) for line in done.stdout.splitlines()]
+        events = [json.loads(line) for line in done.stdout.split("\n") if line]  # texts may have other line ends
         return events if schema else [e for e in events if e.get("op") != "schema"]
 
     def tail_to(self, path, *extra):

@@ -2,7 +2,14 @@
 
 What differs: no RETURNING, no md5() everywhere, no arrays (a JSON array instead), no logical messages; a row that moves
 between partitions is one update; an update that changes nothing is no event, and PyMySQL counts it so.
+
+A share `xa` of the transactions are XA transactions, which stay prepared for a while before they are decided; what was
+rolled back may have been prepared before. In MariaDB an XA transaction does not survive a crash of the server in log and
+tables alike (MDEV-21469): whoever kills the server does it within `Load.decided`.
 """
+import contextlib
+import threading
+
 import pymysql
 
 from . import workload
@@ -24,6 +31,7 @@ CREATE TABLE never (id bigint AUTO_INCREMENT PRIMARY KEY, client int, number big
 """
 TABLES = ["account", "counter", "counter_log", "register", "churn", "document", "heap", "sale", "ledger", "never"]
 HUGE_ROWS = 1500
+PREPARED_MS = 80  # at most
 
 
 class Client(workload.Client):
@@ -37,7 +45,58 @@ class Client(workload.Client):
         return not self.connection.open
 
     def nothing(self, cursor):
-        cursor.execute("START TRANSACTION")
+        if self.xid is None:
+            cursor.execute("START TRANSACTION")
+
+    # --- XA -----------------------------------------------------------------------------------
+
+    xid = None  # of the open XA transaction
+
+    def _transaction(self):
+        if self.load.xa == 0 or self.random.random() >= self.load.xa:
+            super()._transaction()
+            return
+        with self.load.undecided:
+            self.xid = f"{self.client}-{self.number}"
+            super()._transaction()
+            self.xid = None
+
+    def begin(self, cursor):
+        if self.xid is not None:
+            self._xa("START")
+
+    def commit(self):
+        if self.xid is None:
+            super().commit()
+            return
+        self._xa("END")
+        if self.random.random() < 0.2:
+            self._xa("COMMIT", "ONE PHASE")
+        else:
+            self._prepare()
+            self._xa("COMMIT")
+
+    def rollback(self):
+        if self.xid is None:
+            super().rollback()
+            return
+        try:
+            self._xa("END")
+            if self.random.random() < 0.5:
+                self._prepare()
+        except pymysql.Error:
+            pass  # a deadlock has ended it
+        self._xa("ROLLBACK")
+
+    def _prepare(self):
+        self._xa("PREPARE")
+        self.load.ended.wait(self.random.random() * PREPARED_MS / 1000)
+
+    def _xa(self, word, more=""):
+        with self.connection.cursor() as cursor:
+            cursor.execute(f"XA {word} '{self.xid}' {more}")
+
+    # --- operations ---------------------------------------------------------------------------
 
     def _huge(self, cursor):
         start = -(self.client * 1_000_000_000 + self.number * 10_000)
@@ -83,11 +142,23 @@ class Client(workload.Client):
 class Load(workload.Load):
     """Clients that run until `stop`. A context manager."""
 
-    def __init__(self, server, database, journal, **keywords):
+    def __init__(self, server, database, journal, xa=0.0, **keywords):
         connect = {"unix_socket": str(server.socket), "user": "root", "database": database, "charset": "utf8mb4",
                    "connect_timeout": 5,
                    "init_command": "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED"}
         super().__init__(connect, journal, client=Client, **keywords)
+        self.xa = xa
+        self.undecided = threading.Semaphore(len(self.clients))
+
+    @contextlib.contextmanager
+    def decided(self):
+        """While no XA transaction is open."""
+        for _ in self.clients:
+            self.undecided.acquire()
+        try:
+            yield
+        finally:
+            self.undecided.release(len(self.clients))
 
 
 def relations(database):

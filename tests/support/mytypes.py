@@ -2,7 +2,8 @@
 
 Values are SQL expressions, because some can only be made by a function. What a test expects is what a SELECT gives
 (`mymodel.contents`). A column that not every server has says which: a flavour, or a version of it. Columns with no
-values are computed by the server. Shorter lists of values start again.
+values are computed by the server. Shorter lists of values start again. `told` leaves out the few columns that MariaDB's own
+tool cannot tell, where it is to be the second decoder.
 
     tables(server) ─▶ {"my_numbers": [(column, type, values), …], …}     create, fill ─▶ the tables, the rows
 """
@@ -156,6 +157,7 @@ GROUPS = {
                   for name, texts in CHARSETS.items() if name != "ascii"],
     "my_gb18030": [("c", "varchar(40) CHARACTER SET gb18030", [CHINESE, "'\U0001F30A'"], MYSQL)],
 }
+UNTOLD = {("my_labels", f"e_{name}") for name in ("utf8mb4", "utf16", "utf16le", "utf32")} | {("my_charsets", "eucjpms")}
 
 
 def has(server, entry):
@@ -164,9 +166,11 @@ def has(server, entry):
     return needs in (server.flavour, server.version)
 
 
-def tables(server):
+def tables(server, told=False):
     """{table: [(column, type, values), …]} of what this server has."""
-    found = {name: [entry[:3] for entry in group if has(server, entry)] for name, group in GROUPS.items()}
+    left = UNTOLD if told else ()
+    found = {name: [entry[:3] for entry in group if has(server, entry) and (name, entry[0]) not in left]
+             for name, group in GROUPS.items()}
     return {name: group for name, group in found.items() if group}
 
 
@@ -186,14 +190,15 @@ def inserts(name, group):
     yield f"INSERT INTO {quoted(name)} (id) VALUES ({count});"
 
 
-def create(server, database):
+def create(server, database, told=False):
     """Makes all tables; returns their names."""
-    for name, group in tables(server).items():
+    made = tables(server, told)
+    for name, group in made.items():
         server.run(ddl(name, group), database)
-    return list(tables(server))
+    return list(made)
 
 
-def fill(server, database):
+def fill(server, database, told=False):
     """Writes all rows, in a session that lets zero dates, labels that are not there and rounding pass."""
-    for name, group in tables(server).items():
+    for name, group in tables(server, told).items():
         server.run("SET SESSION sql_mode = '';\n" + "\n".join(inserts(name, group)), database)

@@ -69,6 +69,15 @@ class Client(threading.Thread):
         """A transaction with an id and no rows."""
         cursor.execute("SELECT pg_current_xact_id()")
 
+    def begin(self, cursor):
+        """The first statement of a transaction begins it."""
+
+    def commit(self):
+        self.connection.commit()
+
+    def rollback(self):
+        self.connection.rollback()
+
     def __init__(self, load, number):
         super().__init__(daemon=True)
         self.load = load
@@ -103,9 +112,10 @@ class Client(threading.Thread):
         fate, self.rows = "abort", 0
         try:
             with self.connection.cursor() as cursor:
+                self.begin(cursor)
                 self._work(cursor)
                 fate = "unknown"
-                self.connection.commit()
+                self.commit()
                 fate = "ok"
         except Rollback:
             self._rollback()
@@ -115,7 +125,7 @@ class Client(threading.Thread):
 
     def _rollback(self):
         try:
-            self.connection.rollback()
+            self.rollback()
         except self.ERROR:
             self.connection = None
             return

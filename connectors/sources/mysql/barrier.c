@@ -36,12 +36,12 @@ static int search_query(struct search *f, struct leat_slice body, bool compresse
 {
     struct my_query q;
     struct my_statement_info info;
+    struct leat_slice text;
     leat_arena_reset(&f->arena);
     int status = my_event_query(&f->format, body, compressed, &f->arena, &q, err);
     if (status || my_statement_control(q.statement) != MY_STATEMENT_OTHER)
         return status;
-    status = my_statement_read(q.statement, q.database, q.ansi_quotes, q.no_backslash_escapes,
-                               &f->arena, &info, err);
+    status = my_change_statement(f->source, &q, &f->arena, &text, &info, err);
     if (status)
         return status;
     bool changes =

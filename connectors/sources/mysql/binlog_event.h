@@ -122,7 +122,8 @@ int my_event_heartbeat(const struct my_event_header *header, struct leat_slice b
 struct my_query {
     uint32_t thread_id;
     uint16_t error_code;
-    struct leat_slice database;
+    struct leat_slice database;         /* where the session stood */
+    struct leat_slice databases;        /* MySQL: those it touched, each with a NUL; empty: untold */
     struct leat_slice
         statement; /* in charset `client_collation`; inflated into the arena if compressed */
     bool ansi_quotes, no_backslash_escapes;
@@ -135,6 +136,10 @@ struct my_query {
 int my_event_query(const struct my_format *format, struct leat_slice body, bool compressed,
                    struct leat_arena *arena, struct my_query *ret,
                    struct leat_err *err) LEAT_MUST_CHECK;
+
+/* EXECUTE_LOAD_QUERY, MariaDB's too: LOAD DATA as a statement. */
+int my_event_execute_load(const struct my_format *format, struct leat_slice body,
+                          struct my_query *ret, struct leat_err *err) LEAT_MUST_CHECK;
 
 int my_event_xid(struct leat_slice body, uint64_t *ret_xid, struct leat_err *err) LEAT_MUST_CHECK;
 

@@ -41,8 +41,8 @@ int my_rows_open(struct my_row_reader *r, struct my_table *table, const struct m
     return LEAT_OK;
 }
 
-/* An image that lacks columns and yet has others than the key's is an old row with absent values: so
- * NOBLOB writes it, and MariaDB 11 leaves generated columns out of every one. */
+/* An image that lacks columns and yet has others than the key's is an old row with absent values:
+ * so NOBLOB writes it, and MariaDB 11 leaves generated columns out of every one. */
 enum leat_before my_rows_before(const struct my_row_reader *r)
 {
     const struct my_table *t = r->table;
@@ -60,15 +60,18 @@ enum leat_before my_rows_before(const struct my_row_reader *r)
 }
 
 /* A JSON column's diffs, applied to the document of the before image. */
-static int patched(struct my_row_reader *r, const struct image *image, int32_t stored,
-                   struct leat_arena *scratch, struct leat_value *ret_value, struct leat_err *err)
+static int patched(struct my_row_reader *r, const struct image *image,
+                   const struct my_wire_column *w, struct leat_arena *scratch,
+                   struct leat_value *ret_value, struct leat_err *err)
 {
     struct leat_slice diffs = leat_reader_bytes(&r->at, leat_reader_le32(&r->at));
     if (r->at.bad)
         return leat_fail(err, LEAT_EPROTO, "a partial update is cut");
-    if (stored < 0)
+    if (w->masked)
+        *ret_value = (struct leat_value){.kind = LEAT_STRING, .text = MASK};
+    if (w->stored < 0 || w->masked)
         return LEAT_OK;
-    const struct leat_value *document = image->fill ? &image->fill[stored] : NULL;
+    const struct leat_value *document = image->fill ? &image->fill[w->stored] : NULL;
     if (!document || (document->kind != LEAT_JSON && document->kind != LEAT_NULL)) {
         leat_fail(err, LEAT_ECONFIG, "the log has a partial update without the document before it");
         leat_err_hint(err, "SET GLOBAL binlog_row_image = FULL; or SET GLOBAL "
@@ -127,7 +130,7 @@ static int decode_image(struct my_row_reader *r, struct image *image, struct lea
         } else if (bit(nulls, at++)) {
             v->kind = LEAT_NULL;
         } else {
-            int status = partial ? patched(r, image, w->stored, scratch, v, err)
+            int status = partial ? patched(r, image, w, scratch, v, err)
                                  : take_value(r, w, scratch, policy, v, err);
             if (status)
                 return name_column(r, w, err);

@@ -15,24 +15,17 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <zstd.h>
+
+enum { SAVEPOINTS_KEEP = 16 << 10 /* bytes, between transactions */ };
 
 /* --- a transaction begins and ends -------------------------------------------------------------
  */
 
-static void savepoints_free(struct my_source *s)
-{
-    while (s->savepoints) {
-        struct my_savepoint *below = s->savepoints->below;
-        free(s->savepoints);
-        s->savepoints = below;
-    }
-}
-
 void my_change_reset(struct my_source *s)
 {
-    savepoints_free(s);
+    leat_buf_reset(&s->savepoints);
+    leat_buf_shrink(&s->savepoints, SAVEPOINTS_KEEP);
     my_group_reset(&s->group);
     my_tables_close(&s->tables);
     leat_buf_reset(&s->fragments);
@@ -58,8 +51,17 @@ static void name_by_place(struct my_source *s)
                  s->at.position);
 }
 
+/* All that had to come again has come: from here on all is new. By GTID it is counted, because
+ * another server may have it at other places and in another order. */
+static void end_replay(struct my_source *s)
+{
+    if (s->gtid_mode ? s->awaited == 0 : my_place_compare(&s->at, &s->stored_place) >= 0)
+        s->replaying = false;
+}
+
 static void begin(struct my_source *s, const struct my_event_header *h)
 {
+    end_replay(s);
     if (s->transaction.open)
         drop_unfinished(s);
     s->transaction = (struct my_transaction){
@@ -93,7 +95,23 @@ static int on_gtid(struct my_source *s, const struct my_event_header *h, struct 
         my_gtid_format(&t->gtid, t->id);
     if (s->gtid_mode)
         t->stored = t->has_gtid && my_gtid_set_contains(&s->gtids.set, &t->gtid);
+    s->awaited -= t->stored && s->awaited;
     return LEAT_OK;
+}
+
+/* In a domain the log's order counts, and numbers may go back: up to the last one that is stored
+ * all are, behind it none is. */
+static bool is_stored_in_domain(struct my_source *s, const struct maria_gtid *gtid)
+{
+    struct maria_gtid_state *state = &s->stored_state;
+    const struct maria_gtid_position *last = maria_gtid_state_find(state, gtid->domain);
+    if (!s->replaying || !last || !last->sequence)
+        return false;
+    if (gtid->sequence == last->sequence && gtid->server_id == last->server_id) {
+        state->positions[last - state->positions].sequence = 0;
+        s->awaited--;
+    }
+    return true;
 }
 
 static int on_maria_gtid(struct my_source *s, const struct my_event_header *h,
@@ -102,6 +120,8 @@ static int on_maria_gtid(struct my_source *s, const struct my_event_header *h,
     struct my_transaction *t = &s->transaction;
     begin(s, h);
     int status = my_event_maria_gtid(h, body, &t->maria, err);
+    if (!status && s->torn.file[0])
+        status = my_torn_missing(s, &t->maria, err); /* the file has no list of GTIDs */
     if (status)
         return status;
     t->has_gtid = true;
@@ -109,20 +129,28 @@ static int on_maria_gtid(struct my_source *s, const struct my_event_header *h,
     t->alter_phase = t->maria.flags_extra & (MARIA_GTID_START_ALTER | MARIA_GTID_ROLLBACK_ALTER);
     snprintf(t->xid, sizeof t->xid, "%s", t->maria.xid);
     maria_gtid_format(&t->maria, t->id);
-    const struct maria_gtid_position *had =
-        maria_gtid_state_find(&s->stored_state, t->maria.domain);
     if (s->gtid_mode)
-        t->stored = s->replaying && had && t->maria.sequence <= had->sequence;
+        t->stored = is_stored_in_domain(s, &t->maria);
     return LEAT_OK;
 }
 
 static int count_gtid(struct my_source *s, struct leat_err *err)
 {
     const struct my_transaction *t = &s->transaction;
-    if (!t->has_gtid || t->stored)
+    if (!t->has_gtid || t->stored || !s->gtids_known)
         return LEAT_OK;
     return s->server.mariadb ? maria_gtid_state_put(&s->gtids.state, &t->maria, err)
                              : my_gtid_set_add(&s->gtids.set, &t->gtid, err);
+}
+
+/* The stamp is of the file in which the position is, wherever the dump began. */
+static void move_position(struct my_source *s, const struct my_place *to)
+{
+    struct my_position *p = &s->position;
+    if (!p->stamp[0] || strcmp(p->at.file, to->file) != 0)
+        my_file_stamp(&s->format, p->stamp);
+    p->at = *to;
+    s->position_moved = true;
 }
 
 int my_change_done(struct my_source *s, struct leat_err *err)
@@ -134,10 +162,10 @@ int my_change_done(struct my_source *s, struct leat_err *err)
     struct my_place end = s->at;
     end.position = s->event_end;
     if (!t->stored) {
-        s->position.at = end;
+        s->from_head = false;
+        move_position(s, &end);
         s->position.transaction[0] = '\0';
         s->position.rows = 0;
-        s->position_moved = true;
     }
     if (s->parked || s->position.parked)
         my_parked_position(s);
@@ -172,51 +200,63 @@ static int drop_group(struct my_source *s, struct leat_err *err)
 }
 
 /* --- savepoints --------------------------------------------------------------------------------
+ * Names and marks, oldest first: name, its length u32, mark u64. A log has a SAVEPOINT for each one
+ * that a framework sets, by the million in a long import, and says neither that one was released nor
+ * that a name is used again; so setting one costs nothing but its bytes, and only the rare ROLLBACK
+ * TO looks for one, from the newest back. What it finds is what the server found: of two with a name
+ * the newer one.
  */
 
-static struct my_savepoint **savepoint_find(struct my_source *s, struct leat_slice name)
+struct savepoint {
+    struct leat_slice name;
+    uint64_t mark;
+    size_t begin; /* in the buffer */
+};
+
+enum { MARK_BYTES = sizeof(uint64_t), SAVEPOINT_FIXED_BYTES = MARK_BYTES + sizeof(uint32_t) };
+
+/* The newest one that ends at `end`. */
+static struct savepoint savepoint_before(const struct my_source *s, size_t end)
 {
-    struct my_savepoint **at = &s->savepoints;
-    while (*at && !leat_slice_equal((*at)->name, name))
-        at = &(*at)->below;
-    return at;
+    struct savepoint p;
+    uint32_t len;
+    const uint8_t *at = s->savepoints.data + end;
+    memcpy(&p.mark, at - MARK_BYTES, sizeof p.mark);
+    memcpy(&len, at - SAVEPOINT_FIXED_BYTES, sizeof len);
+    p.begin = end - SAVEPOINT_FIXED_BYTES - len;
+    p.name = leat_slice_of(s->savepoints.data + p.begin, len);
+    return p;
 }
 
-/* One that has the name of an older one replaces it. */
 static int savepoint_set(struct my_source *s, struct leat_slice name, struct leat_err *err)
 {
-    struct my_savepoint **old = savepoint_find(s, name);
-    if (*old) {
-        struct my_savepoint *below = (*old)->below;
-        free(*old);
-        *old = below;
-    }
-    struct my_savepoint *p = malloc(sizeof *p + name.len);
-    if (!p)
-        return leat_fail(err, LEAT_ERETRY, "out of memory for a savepoint");
-    uint8_t *copy = (uint8_t *)(p + 1);
-    if (name.len)
-        memcpy(copy, name.ptr, name.len);
-    *p = (struct my_savepoint){s->savepoints, my_group_mark(&s->group),
-                               leat_slice_of(copy, name.len)};
-    s->savepoints = p;
-    return LEAT_OK;
+    struct leat_buf *b = &s->savepoints;
+    uint32_t len = (uint32_t)name.len;
+    uint64_t mark = my_group_mark(&s->group);
+    struct savepoint newest = b->len ? savepoint_before(s, b->len) : (struct savepoint){.mark = 0};
+    if (b->len && leat_slice_equal(newest.name, name)) /* the same again, as in a loop */
+        b->len = newest.begin;
+    leat_buf_append(b, name);
+    leat_buf_append(b, leat_slice_of(&len, sizeof len));
+    leat_buf_append(b, leat_slice_of(&mark, sizeof mark));
+    return b->full ? leat_fail(err, LEAT_ELIMIT, "a transaction has more than %zu MiB of savepoints",
+                               b->max >> 20)
+                   : LEAT_OK;
 }
 
 /* Undoes what came behind it; it stays, later ones go. */
 static int savepoint_undo(struct my_source *s, struct leat_slice name, struct leat_err *err)
 {
-    struct my_savepoint *target = *savepoint_find(s, name);
-    if (!target)
-        return leat_fail(err, LEAT_EPROTO,
-                         "the log undoes a savepoint \"%.*s\" that it did not set",
-                         LEAT_SLICE_ARG(name));
-    while (s->savepoints != target) {
-        struct my_savepoint *below = s->savepoints->below;
-        free(s->savepoints);
-        s->savepoints = below;
+    struct leat_buf *b = &s->savepoints;
+    while (b->len) {
+        struct savepoint newest = savepoint_before(s, b->len);
+        if (leat_slice_equal(newest.name, name))
+            return my_group_cut(&s->group, newest.mark, err);
+        b->len = newest.begin;
     }
-    return my_group_cut(&s->group, target->mark, err);
+    return leat_fail(err, LEAT_EPROTO,
+                     "the log undoes a savepoint \"%.*s\" that it did not set",
+                     LEAT_SLICE_ARG(name));
 }
 
 /* --- statements --------------------------------------------------------------------------------
@@ -231,22 +271,45 @@ static bool of_the_system(struct leat_slice database)
     return false;
 }
 
-/* A change of rows as a statement: which rows it changed cannot be known. */
-static int on_data_statement(struct my_source *s, struct leat_slice database, struct leat_err *err)
+/* Does it change tables of ours? MySQL tells the databases; else the session's counts, and what the
+ * statement names. What a routine or trigger does elsewhere remains unseen then. */
+static bool changes_ours(const struct my_source *s, const struct my_query *q,
+                         const struct my_statement_info *info)
 {
-    if (s->transaction.stored || of_the_system(database) ||
-        !leat_filter_schema(&s->settings.filter, database))
+    const struct leat_filter *f = &s->settings.filter;
+    struct leat_reader told = leat_reader_of(q->databases);
+    bool ours = false;
+    if (info->kind == MY_STATEMENT_CREATE_TABLE)
+        return info->table_count && leat_filter_table(f, info->tables[0].database,
+                                                      info->tables[0].table);
+    while (leat_reader_left(&told) && !told.bad) {
+        struct leat_slice database = leat_reader_text(&told);
+        ours |= !of_the_system(database) && leat_filter_schema(f, database);
+    }
+    if (q->databases.len)
+        return ours;
+    ours = !of_the_system(q->database) && leat_filter_schema(f, q->database);
+    for (size_t i = 0; i < info->table_count && f->tables.count; i++)
+        ours |= leat_filter_table(f, info->tables[i].database, info->tables[i].table);
+    return ours;
+}
+
+/* A change of rows as a statement: which rows it changed cannot be known. */
+static int on_data_statement(struct my_source *s, const struct my_query *q,
+                             const struct my_statement_info *info, struct leat_err *err)
+{
+    if (s->transaction.stored || !changes_ours(s, q, info))
         return LEAT_OK;
     if (s->settings.statements == MY_STATEMENTS_WARN) {
         LEAT_WARN("source", s->instance, "statement without rows",
-                  LEAT_F_SLICE("database", database), LEAT_F_TEXT("file", s->at.file),
+                  LEAT_F_SLICE("database", q->database), LEAT_F_TEXT("file", s->at.file),
                   LEAT_F_INT("position", s->at.position));
         return LEAT_OK;
     }
     leat_fail(err, LEAT_ECONFIG,
               "a data change in database \"%.*s\" was logged as a statement, without its rows, at "
               "%s:%" PRIu64,
-              LEAT_SLICE_ARG(database), s->at.file, s->at.position);
+              LEAT_SLICE_ARG(q->database), s->at.file, s->at.position);
     leat_err_hint(err,
                   "SET GLOBAL binlog_format = ROW; and see that no session sets another; then "
                   "move behind it with leat offsets set, or set statements: warn, which leaves "
@@ -354,17 +417,38 @@ static int on_control(struct my_source *s, const struct my_event_header *h,
     }
 }
 
-/* The statement in UTF-8: it is logged in the client's character set. */
-static int statement_utf8(struct my_source *s, const struct my_query *q,
-                          struct leat_slice *ret_text, struct leat_err *err)
+/* Where names are kept in lower case a statement has them as its author wrote them. */
+static void lower_names(struct my_statement_info *info, struct leat_arena *arena)
 {
+    for (size_t i = 0; i < 2 * info->table_count; i++) {
+        struct my_table_name *names = &info->tables[i / 2];
+        struct leat_slice *name = i % 2 ? &names->table : &names->database;
+        uint8_t *lower = name->len ? leat_arena_alloc(arena, name->len) : NULL;
+        for (size_t k = 0; lower && k < name->len; k++)
+            lower[k] = name->ptr[k] >= 'A' && name->ptr[k] <= 'Z' ? name->ptr[k] | 0x20
+                                                                  : name->ptr[k];
+        if (lower)
+            name->ptr = lower;
+    }
+}
+
+int my_change_statement(struct my_source *s, const struct my_query *q, struct leat_arena *arena,
+                        struct leat_slice *ret_text, struct my_statement_info *ret_info,
+                        struct leat_err *err)
+{
+    int status = LEAT_OK;
     int64_t replaced = 0;
     struct my_charset *charset =
         q->client_collation ? my_charset_of(s->charsets, q->client_collation) : NULL;
     *ret_text = q->statement;
-    if (!charset || my_charset_is_binary(charset))
-        return LEAT_OK;
-    return my_charset_utf8(charset, q->statement, &s->event_arena, ret_text, &replaced, err);
+    if (charset && !my_charset_is_binary(charset))
+        status = my_charset_utf8(charset, q->statement, arena, ret_text, &replaced, err);
+    if (!status)
+        status = my_statement_read(*ret_text, q->database, q->ansi_quotes, q->no_backslash_escapes,
+                                   arena, ret_info, err);
+    if (!status && s->server.lower_case_table_names)
+        lower_names(ret_info, arena);
+    return status;
 }
 
 static int on_statement(struct my_source *s, const struct my_event_header *h,
@@ -372,17 +456,14 @@ static int on_statement(struct my_source *s, const struct my_event_header *h,
 {
     struct my_statement_info info;
     struct leat_slice text;
-    int status = statement_utf8(s, q, &text, err);
-    if (!status)
-        status = my_statement_read(text, q->database, q->ansi_quotes, q->no_backslash_escapes,
-                                   &s->event_arena, &info, err);
+    int status = my_change_statement(s, q, &s->event_arena, &text, &info, err);
     if (status)
         return status;
     if (info.kind >= MY_STATEMENT_BEGIN && info.kind <= MY_STATEMENT_XA_ROLLBACK)
         return on_control(s, h, &info, err);
-    if (info.kind == MY_STATEMENT_DATA)
-        status = on_data_statement(s, q->database, err);
-    else if (info.kind != MY_STATEMENT_OTHER)
+    if (info.kind == MY_STATEMENT_DATA || (info.selects_rows && !info.temporary))
+        status = on_data_statement(s, q, &info, err);
+    if (!status && info.kind != MY_STATEMENT_OTHER && info.kind != MY_STATEMENT_DATA)
         return on_ddl(s, h, body, text, info.temporary, err);
     if (!status && !s->transaction.in_body)
         status = decide(s, h, &s->group, NULL, err);
@@ -412,6 +493,20 @@ static int on_query(struct my_source *s, const struct my_event_header *h, struct
     default:
         return on_statement(s, h, body, &q, err);
     }
+}
+
+/* LOAD DATA as a statement. */
+static int on_load(struct my_source *s, const struct my_event_header *h, struct leat_slice body,
+                   struct leat_err *err)
+{
+    struct my_query q;
+    struct my_statement_info info;
+    struct leat_slice text;
+    int status = my_event_execute_load(&s->format, body, &q, err);
+    if (!status)
+        status = my_change_statement(s, &q, &s->event_arena, &text, &info, err);
+    begin_if_none(s, h);
+    return status ? status : on_data_statement(s, &q, &info, err);
 }
 
 /* --- what a transaction is made of -------------------------------------------------------------
@@ -487,6 +582,32 @@ static int on_unknown(struct my_source *s, const struct my_event_header *h, stru
     return err->code;
 }
 
+/* The head of a file says which GTIDs lie before it. That is news for an offset without any, which
+ * somebody set by hand, or which is from before the server's first transaction. */
+static int on_gtids_before(struct my_source *s, const struct my_event_header *h,
+                           struct leat_slice body, struct leat_err *err)
+{
+    struct my_gtid_set before = {.sids = NULL};
+    uint32_t count = 0;
+    int status = h->type == MARIA_GTID_LIST_EVENT ? my_torn_prove(s, body, err) : LEAT_OK;
+    if (status || s->gtids_known || s->gtid_mode || my_place_compare(&s->at, &s->stored_place) < 0)
+        return status;
+    if (h->type == MY_PREVIOUS_GTIDS_EVENT) {
+        status = my_gtid_set_decode(body, &before, err);
+        if (!status)
+            status = my_gtid_set_merge(&s->gtids.set, &before, err);
+        my_gtid_set_release(&before);
+    } else {
+        status = my_event_maria_gtid_list(body, &count, err);
+    }
+    for (uint32_t i = 0; !status && i < count; i++) {
+        struct maria_gtid last = my_event_maria_gtid_at(body, i);
+        status = maria_gtid_state_put(&s->gtids.state, &last, err);
+    }
+    s->gtids_known = !status;
+    return status;
+}
+
 static int on_payload(struct my_source *s, struct leat_slice body, struct leat_err *err);
 
 /* Events of transactions, also those inside a payload. */
@@ -516,10 +637,12 @@ static int on_event(struct my_source *s, const struct my_event_header *h, struct
     case MARIA_PARTIAL_ROW_DATA_EVENT:
         return on_fragment(s, body, err);
     case MY_EXECUTE_LOAD_EVENT:
-        begin_if_none(s, h);
-        return on_data_statement(s, leat_slice_of(NULL, 0), err);
+        return on_load(s, h, body, err);
     case MY_INCIDENT_EVENT:
         return on_incident(s, body, err);
+    case MY_PREVIOUS_GTIDS_EVENT:
+    case MARIA_GTID_LIST_EVENT:
+        return on_gtids_before(s, h, body, err);
     case MY_STOP_EVENT:
     case MY_INTVAR_EVENT:
     case MY_RAND_EVENT:
@@ -529,12 +652,10 @@ static int on_event(struct my_source *s, const struct my_event_header *h, struct
     case MY_BEGIN_LOAD_EVENT:
     case MY_IGNORABLE_EVENT:
     case MY_ROWS_QUERY_EVENT:
-    case MY_PREVIOUS_GTIDS_EVENT:
     case MY_TRANSACTION_CONTEXT_EVENT:
     case MY_VIEW_CHANGE_EVENT:
     case MARIA_ANNOTATE_ROWS_EVENT:
     case MARIA_BINLOG_CHECKPOINT_EVENT:
-    case MARIA_GTID_LIST_EVENT:
     case MARIA_START_ENCRYPTION_EVENT:
         return LEAT_OK;
     default:
@@ -564,6 +685,9 @@ static int inner_events(struct my_source *s, struct leat_buf *room, struct leat_
         if (room->len - at < size)
             break;
         status = my_event_open_inner(leat_slice_of(room->data + at, size), &h, &body, err);
+        if (!status && h.type == MY_TRANSACTION_PAYLOAD_EVENT)
+            return leat_fail(err, LEAT_EPROTO, "a payload is inside a payload");
+        leat_arena_reset(&s->event_arena);
         if (!status)
             status = on_event(s, &h, body, err);
         at += size;
@@ -663,11 +787,9 @@ static int on_format(struct my_source *s, const struct my_event_header *h, struc
         return status;
     if (!s->format_checked)
         return my_resume_format(s, err);
-    my_resume_stamp(&s->format, s->position.stamp);
-    if (!s->transaction.open && !s->replaying) {
-        s->position.at = s->at;
-        s->position_moved = true;
-    }
+    end_replay(s);
+    if (!s->transaction.open && !s->replaying && my_place_compare(&s->at, &s->position.at) > 0)
+        move_position(s, &s->at); /* by GTID set a dump may begin at an older file */
     return LEAT_OK;
 }
 
@@ -679,25 +801,37 @@ static int on_heartbeat(struct my_source *s, const struct my_event_header *h,
     int status = my_event_heartbeat(h, body, &beat, err);
     if (status || s->transaction.open || !s->format_checked)
         return status;
+    if (s->server.mariadb && s->replaying && s->awaited) /* the log is at its end */
+        return my_resume_rewound(s, err);
     if (!leat_slice_equal(beat.file, leat_slice_text(s->at.file)))
         return LEAT_OK;
     uint64_t position = beat.position;
-    if (h->type == MY_HEARTBEAT_EVENT) /* 32 bits of it */
+    if (h->type == MY_HEARTBEAT_EVENT && h->log_pos) /* 32 bits of it; else the body has them all */
         position |= s->at.position & ~(uint64_t)UINT32_MAX;
     if (position <= s->position.at.position || s->replaying)
         return LEAT_OK;
     s->at.position = s->event_end = position;
-    s->position.at = s->at;
-    s->position_moved = true;
+    move_position(s, &s->at);
     return LEAT_OK;
 }
 
-/* The position behind an event, in 64 bits: the log tells 32. */
+static bool is_mysql_gtid(uint8_t type)
+{
+    return type == MY_GTID_EVENT || type == MY_ANONYMOUS_GTID_EVENT || type == MY_GTID_TAGGED_EVENT;
+}
+
+/* The position behind an event, in 64 bits: the log tells 32. By GTID the server passes over what
+ * we have, without a word about how far that is: our own position says so. */
 static int locate(struct my_source *s, const struct my_event_header *h, struct leat_err *err)
 {
+    if (s->far && (h->type == MARIA_GTID_EVENT || is_mysql_gtid(h->type))) {
+        s->far = false;
+        s->at.position = s->position.at.position;
+    }
     uint64_t from = s->at.position, end = (from & ~(uint64_t)UINT32_MAX) | h->log_pos;
+    bool heartbeat = h->type == MY_HEARTBEAT_EVENT || h->type == MY_HEARTBEAT_V2_EVENT;
     s->event_end = from;
-    if (!h->log_pos || (h->flags & MY_EVENT_ARTIFICIAL))
+    if (!h->log_pos || (h->flags & MY_EVENT_ARTIFICIAL) || heartbeat) /* not of the file */
         return LEAT_OK;
     if (end < from && from - end > UINT32_MAX / 2)
         end += (uint64_t)UINT32_MAX + 1;

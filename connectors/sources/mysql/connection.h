@@ -65,6 +65,14 @@ int my_classify(unsigned number, const char *text);
  * history: purged, reset, restored, diverged. */
 bool my_log_is_lost(const struct leat_err *err);
 
+/* … that says that the log behind our position cannot be read by GTID set: it has transactions
+ * without, or gtid_mode is off. */
+bool my_log_lacks_gtids(const struct leat_err *err);
+
+/* … that says that the server cannot read its own file from our position on: there is no event, or
+ * a broken one. */
+bool my_log_is_unreadable(const struct leat_err *err);
+
 /* Fills err from a number, SQLSTATE and text of the library, with a hint where we know one;
  * `settings` gives host, port and user for the hints. */
 int my_fail(const struct my_settings *settings, unsigned number, const char *state,

@@ -36,6 +36,8 @@ enum advice {
     ADVICE_COUNT,
 };
 
+enum { DUMP_ENDED = 1236 }; /* whatever the reason */
+
 struct meaning {
     unsigned number;
     int code;
@@ -170,12 +172,25 @@ int my_classify(unsigned number, const char *text)
     return meaning_of(number, text)->code;
 }
 
+static enum advice advice_of(const struct leat_err *err)
+{
+    return err->native > 0 ? meaning_of((unsigned)err->native, err->text)->advice : ADVICE_NONE;
+}
+
 bool my_log_is_lost(const struct leat_err *err)
 {
-    if (err->code != LEAT_ECONFIG || !err->native)
-        return false;
-    enum advice advice = meaning_of((unsigned)err->native, err->text)->advice;
+    enum advice advice = advice_of(err);
     return advice == ADVICE_PURGED || advice == ADVICE_TAIL || advice == ADVICE_DIVERGED;
+}
+
+bool my_log_lacks_gtids(const struct leat_err *err)
+{
+    return advice_of(err) == ADVICE_MODE;
+}
+
+bool my_log_is_unreadable(const struct leat_err *err)
+{
+    return err->native == DUMP_ENDED && err->code == LEAT_EPROTO;
 }
 
 /* --- hints -------------------------------------------------------------------------------------*/

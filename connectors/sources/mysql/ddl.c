@@ -352,6 +352,9 @@ static void read_create(struct parser *p)
         p->info->kind = MY_STATEMENT_CREATE_TABLE;
         skip_if(p);
         add_table(p);
+        while (!is(p, "SELECT") && p->lexer.token.kind > MY_TOKEN_BAD)
+            next(p);
+        p->info->selects_rows = is(p, "SELECT");
     } else if (take(p, "INDEX")) {
         read_index(p);
     } else if (take_database_word(p)) {
@@ -505,15 +508,31 @@ static void read_alter(struct parser *p)
 /* --- all of it ---------------------------------------------------------------------------------
  */
 
+static bool is_name(const struct parser *p)
+{
+    return p->lexer.token.kind == MY_TOKEN_WORD || p->lexer.token.kind == MY_TOKEN_NAME;
+}
+
+/* Whatever looks like database.table; a table.column among them does no harm. */
 static void read_data(struct parser *p)
 {
     p->info->kind = MY_STATEMENT_DATA;
+    while (p->lexer.token.kind > MY_TOKEN_BAD && !p->status) {
+        if (!is_name(p)) {
+            next(p);
+            continue;
+        }
+        struct leat_slice database = name(p);
+        bool number = database.len && database.ptr[0] >= '0' && database.ptr[0] <= '9';
+        if (take_sign(p, '.') && is_name(p) && !number)
+            add(p, database, name(p));
+    }
 }
 
 static void read_load(struct parser *p)
 {
     if (!is(p, "INDEX"))
-        p->info->kind = MY_STATEMENT_DATA;
+        read_data(p);
 }
 
 static void read_savepoint_set(struct parser *p)

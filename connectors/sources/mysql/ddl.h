@@ -35,7 +35,8 @@ enum my_statement {
     MY_STATEMENT_CREATE_DATABASE,
     MY_STATEMENT_ALTER_DATABASE,
     MY_STATEMENT_DROP_DATABASE,
-    MY_STATEMENT_DATA,        /* INSERT, UPDATE, LOAD … : a data change logged as a statement */
+    MY_STATEMENT_DATA,        /* INSERT, UPDATE, LOAD … : a data change logged as a statement;
+                                 tables: those that it names with their database, and aliases */
     MY_STATEMENT_DDL_UNKNOWN, /* begins as a DDL about tables, then not understood */
 };
 
@@ -48,6 +49,7 @@ struct my_statement_info {
     enum my_statement kind;
     bool temporary;     /* a TEMPORARY table: of no concern */
     bool discards_rows; /* ALTER … DROP|TRUNCATE|EXCHANGE|… PARTITION, DISCARD|IMPORT TABLESPACE */
+    bool selects_rows;  /* CREATE TABLE … SELECT, which a log of rows does not have */
     bool one_phase;     /* XA COMMIT … ONE PHASE */
     struct leat_slice savepoint; /* ASCII in lower case: servers compare them without case */
     const char *xid;             /* of XA statements never NULL; "": it could not be read */

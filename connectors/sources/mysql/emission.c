@@ -62,7 +62,8 @@ static int begin_in_batch(struct my_source *s, struct leat_batch *batch, struct 
     };
     b->attrs[ATTR_TRANSACTION_SERVER_ID] = integer(t->server_id);
     b->attrs[ATTR_TRANSACTION_GTID] = text_or_null(t->has_gtid ? t->id : "");
-    b->attrs[ATTR_TRANSACTION_FILE] = text_or_null(t->begin.file);
+    b->attrs[ATTR_TRANSACTION_FILE] = /* the one that the events' positions are in */
+        text_or_null(s->emission.parked ? s->emission.parked->begin.file : t->begin.file);
     b->attrs[ATTR_TRANSACTION_THREAD] =
         t->thread_id >= 0 ? integer(t->thread_id) : text_or_null("");
     return leat_batch_begin(batch, b, err);
@@ -318,21 +319,12 @@ static int statement_open(struct my_source *s, uint8_t type, struct leat_slice b
     struct my_query q;
     struct my_statement_info *info = &s->statement;
     leat_arena_reset(&s->statement_arena);
-    int64_t replaced = 0;
     int status = my_event_query(&s->format, body, type == MARIA_QUERY_COMPRESSED_EVENT,
                                 &s->statement_arena, &q, err);
     if (status)
         return status;
-    struct my_charset *charset =
-        q.client_collation ? my_charset_of(s->charsets, q.client_collation) : NULL;
-    s->statement_text = q.statement;
     s->statement_database = leat_arena_copy(&s->statement_arena, q.database);
-    if (charset && !my_charset_is_binary(charset))
-        status = my_charset_utf8(charset, q.statement, &s->statement_arena, &s->statement_text,
-                                 &replaced, err);
-    if (!status)
-        status = my_statement_read(s->statement_text, s->statement_database, q.ansi_quotes,
-                                   q.no_backslash_escapes, &s->statement_arena, info, err);
+    status = my_change_statement(s, &q, &s->statement_arena, &s->statement_text, info, err);
     s->emission.in_statement = !status && of_concern(s, info, s->statement_database);
     s->emission.statement_step = 0;
     return status;

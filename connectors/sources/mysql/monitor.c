@@ -8,7 +8,12 @@
 #include <leat/clock.h>
 #include <leat/log.h>
 
-enum { ASK_EVERY_MS = 2000, ASK_BUSY_EVERY_MS = 15000, FILES_ARENA_MAX = 8 << 20 };
+enum {
+    ASK_EVERY_MS = 2000,
+    ASK_BUSY_EVERY_MS = 15000,
+    ASK_SHARE = 10, /* of our time at most one part in so many waits for answers */
+    FILES_ARENA_MAX = 8 << 20,
+};
 
 static void lose_connection(struct my_source *s, const struct leat_err *err)
 {
@@ -67,17 +72,26 @@ static bool all_durable(const struct my_source *s)
            s->durable.position >= s->position.at.position && !s->transaction.open;
 }
 
+/* The stream stands still while we wait for an answer, so slow ones are asked for less often. */
+static void ask_and_measure(struct my_source *s, bool idle)
+{
+    int64_t begun_ms = leat_clock_monotonic_ms(), bytes = -1;
+    int64_t pause_ms = idle ? ASK_EVERY_MS : ASK_BUSY_EVERY_MS;
+    ask(s);
+    if (s->sql && s->monitor.end.file[0])
+        bytes = distance(s, &s->durable, &s->monitor.end);
+    s->env->stats->lag_bytes = bytes;
+    int64_t now_ms = leat_clock_monotonic_ms(), share_ms = (now_ms - begun_ms) * ASK_SHARE;
+    s->monitor.next_ms = now_ms + (pause_ms > share_ms ? pause_ms : share_ms);
+}
+
 void my_monitor_service(struct my_source *s, bool idle)
 {
     struct leat_source_stats *stats = s->env->stats;
-    int64_t now = leat_clock_monotonic_ms();
-    if (now >= s->monitor.next_ms) {
-        s->monitor.next_ms = now + (idle ? ASK_EVERY_MS : ASK_BUSY_EVERY_MS);
+    if (leat_clock_monotonic_ms() >= s->monitor.next_ms) {
         if (idle)
             my_group_trim(&s->group);
-        ask(s);
-        if (s->sql && s->monitor.end.file[0])
-            stats->lag_bytes = distance(s, &s->durable, &s->monitor.end);
+        ask_and_measure(s, idle);
     }
     bool level = idle && all_durable(s) && s->monitor.end.file[0] &&
                  my_place_compare(&s->durable, &s->monitor.end) >= 0;

@@ -13,7 +13,7 @@
 #include <poll.h>
 #include <stdio.h>
 
-enum { STATEMENT_ARENA_MAX = 64 << 20 };
+enum { STATEMENT_ARENA_MAX = 64 << 20, SAVEPOINTS_MAX = 64 << 20 /* two million */ };
 
 /* --- check -------------------------------------------------------------------------------------
  */
@@ -48,6 +48,7 @@ static void init(struct my_source *s, const struct leat_source_env *env)
     leat_buf_init(&s->gap.from, LEAT_TOKEN_MAX);
     leat_buf_init(&s->gap.to, LEAT_TOKEN_MAX);
     leat_buf_init(&s->fragments, (size_t)s->settings.row_bytes_max);
+    leat_buf_init(&s->savepoints, SAVEPOINTS_MAX);
     leat_arena_init(&s->scratch, 4 * (size_t)s->settings.row_bytes_max);
     leat_arena_init(&s->event_arena, 2 * (size_t)s->settings.row_bytes_max);
     leat_arena_init(&s->statement_arena, STATEMENT_ARENA_MAX);
@@ -126,7 +127,9 @@ static int source_start(void *ctx, struct leat_slice token, struct leat_err *err
         return status;
     my_change_reset(s);
     s->format = (struct my_format){.checksum = MY_CHECKSUM_CRC32}; /* as we declare it */
-    s->format_checked = false;
+    s->format_checked = s->far = false;
+    s->deferred.code = LEAT_OK;
+    s->torn.file[0] = '\0';
     s->counted_bytes = 0;
     s->durable = s->position.at;
     s->monitor = (struct my_monitor){.next_ms = 0};
@@ -160,7 +163,7 @@ static int put_position(struct my_source *s, struct leat_batch *batch, struct le
     my_resume_gtids(s, &s->position.gtids);
     leat_buf_reset(&s->token);
     my_position_format(&s->position, &s->token);
-    if (s->token.full || s->position.gtids.full) {
+    if (s->token.full || s->position.gtids.full || s->position.from_gtids.full) {
         leat_fail(err, LEAT_ELIMIT, "the GTIDs of this server take more than %d bytes",
                   LEAT_TOKEN_MAX);
         leat_err_hint(err, "set resume: position, and close the holes in gtid_executed");
@@ -193,6 +196,11 @@ static int drain(struct my_source *s, struct leat_batch *batch, struct leat_err 
             return LEAT_EOF;
         if (status == LEAT_EOF)
             return leat_fail(err, LEAT_ERETRY, "the server ended the stream");
+        if (status < 0) {
+            status = my_torn_pass(s, err);
+            if (!status)
+                continue;
+        }
         if (!status)
             status = my_change(s, event, err);
         if (!status && s->gap.found)
@@ -226,12 +234,27 @@ static void pause_until(int wake_fd, int64_t until_ms)
         poll(&fd, 1, (int)left);
 }
 
+/* What stands in front of an event that ends the session is stored before that: who moves the
+ * offset behind the event must not lose it. */
+static int defer(struct my_source *s, struct leat_err *err)
+{
+    my_emit_position(s);
+    if (!s->position_moved)
+        return my_resume_refused(s, err);
+    s->deferred = *err;
+    return LEAT_AGAIN;
+}
+
 static int source_poll(void *ctx, int64_t until_ms, struct leat_batch *batch, struct leat_err *err)
 {
     struct my_source *s = ctx;
     if (!batch) { /* no room: the server waits for us as long as net_write_timeout, an hour */
         pause_until(s->env->wake_fd, until_ms);
         return LEAT_OK;
+    }
+    if (s->deferred.code) {
+        *err = s->deferred;
+        return my_resume_refused(s, err);
     }
     int status = LEAT_OK;
     if (!s->origin_defined) {
@@ -243,7 +266,9 @@ static int source_poll(void *ctx, int64_t until_ms, struct leat_batch *batch, st
     if (!status)
         status = read_some(s, until_ms, batch, err);
     if (status < 0)
-        return my_resume_refused(s, err);
+        status = defer(s, err);
+    if (status < 0)
+        return status;
     int positioned = put_position(s, batch, err);
     if (status == LEAT_AGAIN)
         my_monitor_service(s, false);
@@ -290,6 +315,7 @@ static void source_close(void *ctx)
     leat_buf_release(&s->gap.from);
     leat_buf_release(&s->gap.to);
     leat_buf_release(&s->fragments);
+    leat_buf_release(&s->savepoints);
     leat_arena_release(&s->scratch);
     leat_arena_release(&s->event_arena);
     leat_arena_release(&s->statement_arena);

@@ -3,9 +3,11 @@
  *
  *     mysql.c      ops table, open, start, poll, confirm, close: the table of contents
  *     resume.c     where the stream resumes, and what was lost: the questions before the dump
+ *     file_stamp.c is a log's file the one that it was?
  *     changes.c    binlog events become transactions: the grammar of the log
  *     emission.c   a transaction that is decided becomes events in the batch
  *     parked.c     prepared XA transactions that are not decided
+ *     torn_file.c  a file that a crash cut in mid-event, and the proof that nothing was lost
  *     barrier.c    is the catalogue's table the one of the log? (schema: catalogue)
  *     monitor.c    lag, asked beside the stream
  *
@@ -50,12 +52,6 @@ struct my_transaction {
     int64_t commit_time_us;
     uint32_t server_id;
     int64_t thread_id; /* -1: not told */
-};
-
-struct my_savepoint {
-    struct my_savepoint *below;
-    uint64_t mark;
-    struct leat_slice name; /* behind the struct */
 };
 
 /* A prepared XA transaction that is neither committed nor rolled back yet. */
@@ -113,23 +109,25 @@ struct my_source {
 
     struct my_position position; /* of what was put into batches */
     struct my_gtids gtids;       /* position.gtids, living */
+    bool gtids_known;            /* all of them up to the position; else they are not told */
     bool position_moved;
     bool gtid_mode;
     struct leat_buf request_gtids; /* of the dump, encoded or as text */
     struct leat_buf token;
     struct my_place durable; /* confirmed */
     bool replaying;          /* reading began before the position, for parked transactions … */
-    bool replay_here;        /* … on the server whose places the position has */
-    struct maria_gtid_state stored_state; /* MariaDB: what was stored when this session began */
+    uint64_t awaited; /* … by GTID: so many stored ones (MariaDB: domains' last ones) to come yet */
+    struct maria_gtid_state stored_state; /* MariaDB: those last ones; sequence 0: it came */
     struct my_place stored_place;         /* the same by file and position */
 
     struct my_format format;
     struct my_place at;  /* of the event that is being worked on */
     uint64_t event_end;  /* behind it */
     bool format_checked; /* the first file's stamp was compared */
+    bool far;            /* by GTID: the first transaction lies behind the position, gigabytes on */
     struct my_transaction transaction;
     struct my_group group;
-    struct my_savepoint *savepoints;
+    struct leat_buf savepoints; /* of the transaction: changes.c */
     struct my_parked *parked;
     struct my_tables tables;
     struct leat_schema truncated; /* of a table that only its name is known of */
@@ -144,6 +142,7 @@ struct my_source {
     bool refused;     /* the server refused our position: the next start records a gap */
     bool reset;       /* … because its log began again, with other transactions */
     bool from_head;   /* it cannot read its file from there: the next start begins at its head */
+    struct my_place torn; /* where a file was left before its end; file "": it needs no proof */
     bool by_position; /* it cannot go on by GTID set: the next start does without */
 
     struct leat_event event; /* being added */
@@ -154,6 +153,7 @@ struct my_source {
 
     struct my_monitor monitor;
     int64_t counted_bytes;
+    struct leat_err deferred; /* ends the session when what came before it was handed over */
     bool opened;
 };
 
@@ -168,16 +168,28 @@ int my_resume(struct my_source *source, struct leat_slice token,
 /* The living GTIDs as text, in place of what the buffer holds. */
 void my_resume_gtids(struct my_source *source, struct leat_buf *buf);
 
-/* What tells log files of one name apart: when and by what a file was begun, as one word.
- * MY_STAMP_MAX bytes. */
-void my_resume_stamp(const struct my_format *format, char *ret_stamp);
-
 /* The first format description of the dump: is it the file that the position is from? */
 int my_resume_format(struct my_source *source, struct leat_err *err) LEAT_MUST_CHECK;
+
+/* MariaDB: the log was read again to its end, and what is stored did not come. */
+int my_resume_rewound(struct my_source *source, struct leat_err *err);
 
 /* The server refused the dump, or its log ends. Log that is lost is a gap, if so configured; what
  * another way of reading may get over is tried at the next start; else the error is as it was. */
 int my_resume_refused(struct my_source *source, struct leat_err *err);
+
+/* --- file_stamp.c ------------------------------------------------------------------------------
+ */
+
+/* What tells log files of one name apart: when and by what a file was begun, as one word.
+ * MY_STAMP_MAX bytes. */
+void my_file_stamp(const struct my_format *format, char *ret_stamp);
+/* False: a file of the position's name has another stamp than the position says; so does err. */
+bool my_file_is_same(const struct my_source *source, const char *stamp,
+                     struct leat_err *err) LEAT_MUST_CHECK;
+/* Reads the stamp of the position's file, if it is still there. *ret_ours false: it is another log,
+ * and err says why; LEAT_OK then too. */
+int my_file_check(struct my_source *source, bool *ret_ours, struct leat_err *err) LEAT_MUST_CHECK;
 
 /* --- changes.c ---------------------------------------------------------------------------------
  */
@@ -188,6 +200,12 @@ int my_change(struct my_source *source, struct leat_slice event,
 
 /* The transaction is over, emitted or dropped: the position moves behind it. */
 int my_change_done(struct my_source *source, struct leat_err *err) LEAT_MUST_CHECK;
+
+/* A logged statement as UTF-8, and what it is about, with names as the table maps have them; in the
+ * arena. */
+int my_change_statement(struct my_source *source, const struct my_query *query,
+                        struct leat_arena *arena, struct leat_slice *ret_text,
+                        struct my_statement_info *ret_info, struct leat_err *err) LEAT_MUST_CHECK;
 
 /* Forgets the open transaction. */
 void my_change_reset(struct my_source *source);
@@ -218,8 +236,22 @@ int my_park(struct my_source *source, struct leat_err *err) LEAT_MUST_CHECK;
 struct my_parked *my_parked_find(struct my_source *source, const char *xid); /* NULL: not parked */
 void my_parked_drop(struct my_source *source, struct my_parked *parked);
 void my_parked_release(struct my_source *source);
-/* Where reading must begin again, into position.from…, from the oldest one. */
+/* Where reading must begin again, into position.from…, from the oldest one. While replaying that
+ * stays as it was: those that did not come again yet are not parked, and must not be forgotten. */
 void my_parked_position(struct my_source *source);
+
+/* --- torn_file.c -------------------------------------------------------------------------------
+ */
+
+/* The stream ended with `err`. If that is only because a file has no proper end, it goes on with the
+ * next file: LEAT_OK. Else the error, as it was or of the attempt. */
+int my_torn_pass(struct my_source *source, struct leat_err *err) LEAT_MUST_CHECK;
+/* A file's GTID list: nothing is missing in front of it. */
+int my_torn_prove(struct my_source *source, struct leat_slice gtid_list,
+                  struct leat_err *err) LEAT_MUST_CHECK;
+/* Something is, up to this GTID; or nobody can tell. */
+int my_torn_missing(struct my_source *source, const struct maria_gtid *gtid,
+                    struct leat_err *err) LEAT_MUST_CHECK;
 
 /* --- barrier.c ---------------------------------------------------------------------------------
  */

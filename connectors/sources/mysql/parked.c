@@ -13,7 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { PARKED_MAX = 4096, PARKED_MEMORY = 256 << 10 };
+enum { PARKED_MAX = 4096, PARKED_MEMORY = 256 << 10 /* of one; of all: transaction_memory */ };
 
 struct my_parked *my_parked_find(struct my_source *s, const char *xid)
 {
@@ -70,11 +70,11 @@ int my_park(struct my_source *s, struct leat_err *err)
 {
     const struct my_transaction *t = &s->transaction;
     struct my_parked **at = &s->parked, *old = my_parked_find(s, t->xid);
-    size_t count = 0;
+    size_t count = 0, memory = (size_t)s->settings.transaction_memory;
     if (old)
         my_parked_drop(s, old);
-    for (; *at; at = &(*at)->next)
-        count++;
+    for (; *at; at = &(*at)->next, count++)
+        memory -= memory < (*at)->group.memory.len ? memory : (*at)->group.memory.len;
     struct my_parked *p = count < PARKED_MAX ? calloc(1, sizeof *p) : NULL;
     if (!p)
         return count < PARKED_MAX ? leat_fail(err, LEAT_ERETRY, "out of memory for a transaction")
@@ -91,7 +91,7 @@ int my_park(struct my_source *s, struct leat_err *err)
         maria_gtid_state_format(&s->gtids.state, &p->gtids_before);
     take_group(s, p);
     *at = p;
-    return my_group_shrink(&p->group, PARKED_MEMORY, err);
+    return my_group_shrink(&p->group, memory < PARKED_MEMORY ? memory : PARKED_MEMORY, err);
 }
 
 /* MySQL sends what is not in the set: everything but those that wait. */
@@ -116,6 +116,8 @@ static void set_without_parked(struct my_source *s)
 void my_parked_position(struct my_source *s)
 {
     struct my_position *p = &s->position;
+    if (s->replaying)
+        return;
     p->parked = 0;
     leat_buf_reset(&p->from_gtids);
     p->from = (struct my_place){.position = 0};

@@ -61,7 +61,7 @@ static void server_identity(const struct my_server *server, char *ret_text)
 static void begin_lineage(struct my_source *s)
 {
     snprintf(s->position.lineage, sizeof s->position.lineage, "%s-%" PRIx64, s->position.server,
-             leat_clock_wall_us() / 1000000);
+             leat_clock_wall_us());
 }
 
 /* --- GTIDs -------------------------------------------------------------------------------------
@@ -118,6 +118,7 @@ static int lose(struct my_source *s, const char *reason, const struct my_place *
         return err->code;
     }
     s->gap.found = true;
+    begin_lineage(s); /* what is lost may come again with other rows: numbers and places are reused */
     snprintf(s->gap.reason, sizeof s->gap.reason, "%s", reason);
     snprintf(s->gap.text, sizeof s->gap.text, "%s", text);
     s->position.at = *to;
@@ -158,7 +159,7 @@ static int lose_to_oldest(struct my_source *s, const char *reason, const char *t
     if (!status)
         status = lose(s, reason, &oldest, text, err);
     if (status || s->server.mariadb) {
-        s->gtid_mode = false; /* MariaDB's state is right again after the first transactions */
+        s->gtid_mode = s->gtids_known = false; /* MariaDB's file tells the state at its head */
         return status;
     }
     struct leat_buf purged;
@@ -169,6 +170,7 @@ static int lose_to_oldest(struct my_source *s, const char *reason, const char *t
         status = my_gtid_set_parse(leat_buf_slice(&purged), &more, err);
     if (!status)
         status = my_gtid_set_merge(&s->gtids.set, &more, err);
+    s->gtids_known = !status;
     my_gtid_set_release(&more);
     leat_buf_release(&purged);
     return status;
@@ -265,6 +267,22 @@ static int check_file(struct my_source *s, struct leat_err *err)
     return status;
 }
 
+/* With on_gap: record the next start begins with a gap event. */
+static int lost(struct my_source *s, struct leat_err *err)
+{
+    if (s->settings.on_gap == LEAT_GAP_STOP)
+        return err->code;
+    s->refused = true;
+    err->code = LEAT_ERETRY;
+    return err->code;
+}
+
+static int other_log(struct my_source *s, struct leat_err *err)
+{
+    s->reset = true;
+    return lost(s, err);
+}
+
 /* --- which server ------------------------------------------------------------------------------
  */
 
@@ -298,24 +316,27 @@ static int check_server(struct my_source *s, struct leat_err *err)
     s->position_moved = true;
     if (s->gtid_mode)
         return LEAT_OK;
+    gtids_release(&s->gtids);
     int on_gap = s->settings.on_gap; /* accepting is the operator's word for this one */
     s->settings.on_gap = LEAT_GAP_RECORD;
     int status = lose_to_oldest(s, "other_server", "the source goes on with another server", err);
     s->settings.on_gap = on_gap;
-    begin_lineage(s);
     return status;
 }
 
 static int choose_mode(struct my_source *s, bool has_gtids, struct leat_err *err)
 {
-    s->gtid_mode = s->server.gtid_mode && has_gtids && s->settings.resume != MY_RESUME_POSITION;
-    if (s->settings.resume == MY_RESUME_GTID && !s->gtid_mode) {
-        leat_fail(err, LEAT_ECONFIG, "resume: gtid, but %s",
-                  s->server.gtid_mode ? "the offset has no GTIDs"
-                                      : "gtid_mode is off at the server");
+    s->gtid_mode = s->server.gtid_mode && has_gtids && !s->by_position &&
+                   s->settings.resume != MY_RESUME_POSITION;
+    s->by_position = false;
+    if (s->settings.resume == MY_RESUME_GTID && !s->server.gtid_mode) {
+        leat_fail(err, LEAT_ECONFIG, "resume: gtid, but gtid_mode is off at the server");
         leat_err_hint(err, "set resume: auto, or switch gtid_mode on");
         return err->code;
     }
+    if (s->settings.resume == MY_RESUME_GTID && !has_gtids)
+        LEAT_WARN("source", s->instance, "no GTIDs in the offset",
+                  LEAT_F_TEXT("text", "by position until the next log file tells them"));
     if (!s->gtid_mode && s->server.innodb_binlog)
         return leat_fail(err, LEAT_ECONFIG,
                          "this server's log has no files and positions: "
@@ -339,6 +360,7 @@ static int begin_here(struct my_source *s, struct leat_err *err)
         status = gtids_parse(s, leat_buf_slice(&p->gtids), &s->gtids, err);
     if (status)
         return status;
+    s->gtids_known = true;
     p->mariadb = s->server.mariadb;
     memcpy(p->at.file, end.file, sizeof p->at.file);
     p->at.position = end.position;
@@ -348,8 +370,18 @@ static int begin_here(struct my_source *s, struct leat_err *err)
     return LEAT_OK;
 }
 
+/* By GTID: did the server lose or purge what we need? */
+static int check_gtids(struct my_source *s, struct leat_err *err)
+{
+    if (s->server.mariadb)
+        return LEAT_OK; /* the server itself judges the state when the dump begins */
+    int status = check_divergence(s, err);
+    return status || s->gap.found ? status : check_purged(s, err);
+}
+
 static int go_on(struct my_source *s, struct leat_slice token, struct leat_err *err)
 {
+    char server[MY_UUID_TEXT];
     struct my_position *p = &s->position;
     int status = my_position_parse(token, p, err);
     if (!status && p->mariadb != s->server.mariadb)
@@ -357,24 +389,32 @@ static int go_on(struct my_source *s, struct leat_slice token, struct leat_err *
                            p->mariadb ? "MariaDB" : "MySQL", s->server.version);
     if (!status)
         status = choose_mode(s, p->gtids.len > 0, err);
+    s->gtids_known = p->gtids.len > 0;
     if (!status)
         status = gtids_parse(s, leat_buf_slice(&p->gtids), &s->gtids, err);
+    memcpy(server, p->server, sizeof server);
     if (!status)
         status = check_server(s, err);
     if (status || s->gap.found)
         return status;
     if (s->refused) {
-        s->refused = false;
-        status = lose_to_oldest(s, "refused", "the server cannot go on from the offset", err);
-        begin_lineage(s);
-        return status;
+        if (s->reset) /* its GTIDs are of other transactions than those that we know */
+            gtids_release(&s->gtids);
+        s->refused = s->reset = false;
+        return lose_to_oldest(s, "refused", "the server cannot go on from the offset", err);
     }
+    bool moved = strcmp(server, p->server) != 0;
+    bool ours = true;
+    if (!moved && (s->gtid_mode || p->parked))
+        status = my_file_check(s, &ours, err);
+    if (status || !ours)
+        return status ? status : other_log(s, err);
     if (!s->gtid_mode)
         return check_file(s, err);
-    if (s->server.mariadb)
-        return LEAT_OK; /* the server itself judges the state when the dump begins */
-    status = check_divergence(s, err);
-    return status || s->gap.found ? status : check_purged(s, err);
+    status = check_gtids(s, err);
+    if (!status && !s->gap.found && moved)
+        p->at = (struct my_place){.position = 0}; /* it was the other server's */
+    return status;
 }
 
 static int request_gtids(struct my_source *s, struct my_dump_request *request, struct leat_err *err)
@@ -404,6 +444,28 @@ static int request_gtids(struct my_source *s, struct my_dump_request *request, s
     return LEAT_OK;
 }
 
+/* Which transactions that are stored come again, when reading begins in front of them. */
+static int await_stored(struct my_source *s, struct leat_err *err)
+{
+    struct my_gtids from = {.set = {.sids = NULL}};
+    struct my_gtid_set again = {.sids = NULL};
+    int status = gtids_parse(s, leat_buf_slice(&s->position.from_gtids), &from, err);
+    if (!status && !s->server.mariadb)
+        status = my_gtid_set_subtract(&s->gtids.set, &from.set, &again, err);
+    s->awaited = my_gtid_set_count(&again);
+    for (size_t i = 0; !status && i < s->stored_state.count; i++) {
+        struct maria_gtid_position *last = &s->stored_state.positions[i];
+        const struct maria_gtid_position *begin = maria_gtid_state_find(&from.state, last->domain);
+        bool same = begin && begin->sequence == last->sequence &&
+                    begin->server_id == last->server_id;
+        last->sequence = same ? 0 : last->sequence;
+        s->awaited += !same;
+    }
+    my_gtid_set_release(&again);
+    gtids_release(&from);
+    return status;
+}
+
 int my_resume(struct my_source *s, struct leat_slice token, struct my_dump_request *request,
               struct leat_err *err)
 {
@@ -419,6 +481,8 @@ int my_resume(struct my_source *s, struct leat_slice token, struct my_dump_reque
         my_resume_gtids(s, &s->position.gtids);
         status = maria_gtid_state_parse(leat_buf_slice(&s->position.gtids), &s->stored_state, err);
     }
+    if (!status && s->replaying && s->gtid_mode)
+        status = await_stored(s, err);
     const struct my_place *from = s->replaying ? &s->position.from : &s->position.at;
     *request = (struct my_dump_request){
         .mariadb = s->server.mariadb,
@@ -428,57 +492,64 @@ int my_resume(struct my_source *s, struct leat_slice token, struct my_dump_reque
     if (status || s->gtid_mode)
         return status ? status : request_gtids(s, request, err);
     s->at = *from;
-    request->file = from->file;
-    request->position = from->position;
+    if (s->from_head) /* what we have already is passed over */
+        s->at.position = FILE_HEAD_BYTES;
+    request->file = s->at.file;
+    request->position = s->at.position;
     return LEAT_OK;
 }
 
 /* --- while it streams --------------------------------------------------------------------------
  */
 
-void my_resume_stamp(const struct my_format *format, char *ret_stamp)
+int my_resume_rewound(struct my_source *s, struct leat_err *err)
 {
-    snprintf(ret_stamp, MY_STAMP_MAX, "%" PRIu32 "/%s", format->timestamp, format->server_version);
-    for (char *at = ret_stamp; *at; at++)
-        if (*at <= ' ' || *at > '~') /* "11.8.9-MariaDB-4 from Debian": it is a word in the token */
-            *at = '_';
-}
-
-/* With on_gap: record the next start begins with a gap event. */
-static int lost(struct my_source *s, struct leat_err *err)
-{
-    if (s->settings.on_gap == LEAT_GAP_STOP)
-        return err->code;
-    s->refused = true;
-    err->code = LEAT_ERETRY;
-    return err->code;
+    leat_fail(err, LEAT_ECONFIG,
+              "source_rewound: the server lacks transactions that are in the stream: a failover or a "
+              "restore lost them");
+    leat_err_hint(err, "connect to the server that has them; or set on_gap: record, which stores "
+                       "one gap event and goes on with this one's log");
+    return lost(s, err);
 }
 
 int my_resume_format(struct my_source *s, struct leat_err *err)
 {
     char stamp[MY_STAMP_MAX];
-    my_resume_stamp(&s->format, stamp);
+    my_file_stamp(&s->format, stamp);
     bool same_file = strcmp(s->at.file, s->position.at.file) == 0;
     s->format_checked = true;
-    if (!s->gtid_mode && same_file && s->position.stamp[0] &&
-        strcmp(stamp, s->position.stamp) != 0) {
-        leat_fail(err, LEAT_ECONFIG,
-                  "other_log: %s is not the file that the offset is from: its stamp is %s, not %s",
-                  s->at.file, stamp, s->position.stamp);
-        leat_err_hint(err,
-                      "the log was reset or restored (RESET MASTER); set on_gap: record to "
-                      "store a gap event and go on at its oldest file, or move the offset with "
-                      "leat offsets set");
-        return lost(s, err);
-    }
-    if (same_file || !s->gtid_mode)
+    if (same_file && !my_file_is_same(s, stamp, err))
+        return other_log(s, err);
+    s->far = s->gtid_mode && same_file && !s->replaying && s->position.at.position > INT32_MAX;
+    if (same_file)
         snprintf(s->position.stamp, sizeof s->position.stamp, "%s", stamp);
     return LEAT_OK;
+}
+
+/* A position where no event begins, which a reset log has for us: read from its head the file says
+ * by its stamp what it is. If that does not help, the file is broken. */
+static int unreadable(struct my_source *s, struct leat_err *err)
+{
+    s->from_head = !s->from_head;
+    if (s->from_head)
+        return err->code;
+    err->code = LEAT_ECONFIG;
+    leat_err_hint(err, "the server cannot read its own log there: mysqlbinlog shows how far it is "
+                       "whole; move behind the broken place with leat offsets set");
+    return err->code;
 }
 
 /* Only what says that log is lost is a gap: an account without a privilege, a number that another
  * replica has, an event that is not known lose nothing as long as we wait. */
 int my_resume_refused(struct my_source *s, struct leat_err *err)
 {
-    return my_log_is_lost(err) ? lost(s, err) : err->code;
+    if (my_log_is_lost(err))
+        return lost(s, err);
+    if (my_log_is_unreadable(err))
+        return unreadable(s, err);
+    if (my_log_lacks_gtids(err) && s->gtid_mode && s->settings.resume == MY_RESUME_AUTO) {
+        s->by_position = true; /* on this server the position is as good */
+        err->code = LEAT_ERETRY;
+    }
+    return err->code;
 }

@@ -1,14 +1,17 @@
 #include "sources/mysql/table_schema.h"
 
 #include <ctype.h>
+#include <inttypes.h>
 #include <stdlib.h>
 
 enum {
     SLOTS = 1024, /* a power of two */
     TABLES_MAX = 16 << 10,
+    TABLES_BYTES_MAX = 128 << 20,
     TABLE_ARENA_MAX = 16 << 20, /* 4,096 columns with names, types and labels */
     TYPE_TEXT_MAX = 64 << 10,
     BINARY_COLLATION = 63,
+    SEQUENCE_COLUMNS = 8,
 };
 
 /* --- the cache ---------------------------------------------------------------------------------
@@ -30,7 +33,7 @@ static void forget_all(struct my_tables *c)
             table_free(c->slots[i]);
             c->slots[i] = next;
         }
-    c->count = 0;
+    c->count = c->bytes = 0;
 }
 
 void my_tables_release(struct my_tables *c)
@@ -57,12 +60,13 @@ static int cache_add(struct my_tables *c, struct my_table *t, struct leat_err *e
             return leat_fail(err, LEAT_ERETRY, "out of memory for tables");
         c->slot_count = SLOTS;
     }
-    if (c->count >= TABLES_MAX && !c->open_count)
+    if ((c->count >= TABLES_MAX || c->bytes >= TABLES_BYTES_MAX) && !c->open_count)
         forget_all(c);
     struct my_table **slot = &c->slots[t->shape & (SLOTS - 1)];
     t->next = *slot;
     *slot = t;
     c->count++;
+    c->bytes += sizeof *t + t->arena.used;
     return LEAT_OK;
 }
 
@@ -84,6 +88,7 @@ uint32_t my_tables_forget(struct my_tables *c, struct leat_slice database, struc
             }
             ref = t->schema.ref > ref ? t->schema.ref : ref;
             *at = t->next;
+            c->bytes -= sizeof *t + t->arena.used;
             table_free(t);
             c->count--;
         }
@@ -397,18 +402,30 @@ static void store_column(struct my_table *t, struct my_wire_column *w, struct le
     }
 }
 
+/* MariaDB keeps a sequence as a table of one row, and logs each step as a new row without a key. */
+static bool is_sequence_column(uint32_t number, struct leat_slice name)
+{
+    static const char *const NAMES[SEQUENCE_COLUMNS] = {
+        "next_not_cached_value", "minimum_value", "maximum_value", "start_value",
+        "increment",             "cache_size",    "cycle_option",  "cycle_count"};
+    return number < SEQUENCE_COLUMNS && text_is(name, NAMES[number]);
+}
+
 static int name_columns(struct my_table *t, const struct my_table_map *m,
                         const struct my_table_env *env, struct leat_err *err)
 {
     struct leat_reader names = leat_reader_of(m->names);
     struct leat_buf room;
+    bool sequence = t->wire_count == SEQUENCE_COLUMNS;
     leat_buf_init(&room, TYPE_TEXT_MAX);
     for (uint32_t i = 0; i < t->wire_count; i++) {
         struct leat_slice name = env->by_catalogue && !t->named
                                      ? env->facts[i].name
                                      : leat_reader_bytes(&names, (size_t)my_lenenc(&names));
         store_column(t, &t->wire[i], name, env, &room);
+        sequence &= is_sequence_column(i, name);
     }
+    t->captured &= !sequence;
     leat_buf_release(&room);
     return names.bad ? leat_fail(err, LEAT_EPROTO, "a table map has broken column names") : LEAT_OK;
 }
@@ -461,6 +478,24 @@ static int labels_of(struct my_table *t, struct my_column *c, struct leat_slice 
     return LEAT_OK;
 }
 
+/* The catalogue is in utf8mb3: what that cannot print is a question mark there, which may also be
+ * one. */
+static int check_labels(const struct my_column *c, const struct my_column_fact *fact,
+                        struct leat_err *err)
+{
+    static const char *const LARGER[] = {"utf8mb4", "utf16", "utf16le", "utf32", "gb18030"};
+    bool larger = false;
+    for (size_t i = 0; i < sizeof LARGER / sizeof *LARGER; i++)
+        larger |= text_is(fact->charset, LARGER[i]);
+    for (uint32_t i = 0; larger && i < c->label_count; i++)
+        if (memchr(c->labels[i].ptr, '?', c->labels[i].len))
+            return leat_fail(err, LEAT_EDATA,
+                             "label %" PRIu32 " of column \"%.*s\" has a question mark, which in "
+                             "the catalogue may stand for any character",
+                             i + 1, LEAT_SLICE_ARG(fact->name));
+    return LEAT_OK;
+}
+
 static bool has_word(struct leat_slice text, const char *word)
 {
     size_t len = strlen(word);
@@ -478,6 +513,16 @@ static struct leat_slice first_word(struct leat_slice text)
     return leat_slice_of(text.ptr, n);
 }
 
+/* ZEROFILL is for display, and not in the log. */
+static bool same_type(struct leat_slice ours, struct leat_slice declared)
+{
+    static const char ZEROFILL[] = " zerofill";
+    size_t len = sizeof ZEROFILL - 1;
+    if (declared.len == ours.len + len && memcmp(declared.ptr + ours.len, ZEROFILL, len) == 0)
+        declared.len = ours.len;
+    return leat_slice_equal(ours, declared);
+}
+
 /* Does the declaration give this shape? Lengths count where the shape has them. */
 static bool agrees(const struct my_column *c, const struct my_column_fact *fact,
                    struct leat_buf *room)
@@ -493,9 +538,9 @@ static bool agrees(const struct my_column *c, const struct my_column_fact *fact,
     if (is_integer(c))
         return same_integer(ours, fact->type);
     if (my_column_is_geometry(c) || c->type == MY_TYPE_FLOAT || c->type == MY_TYPE_DOUBLE ||
-        c->type == MY_TYPE_YEAR)
+        c->type == MY_TYPE_YEAR || c->type == MY_TYPE_VECTOR)
         return my_column_is_geometry(c) || leat_slice_equal(first_word(ours), fact->data_type);
-    return leat_slice_equal(ours, fact->type) || is_enum(c) || is_set(c) ||
+    return same_type(ours, fact->type) || is_enum(c) || is_set(c) ||
            (c->type == MARIA_TYPE_BLOB_COMPRESSED || c->type == MARIA_TYPE_VARCHAR_COMPRESSED);
 }
 
@@ -519,6 +564,8 @@ static int take_facts(struct my_table *t, const struct my_table_map *m,
                                            : my_charset_of(env->charsets, BINARY_COLLATION);
         if (is_enum(c) || is_set(c))
             status = labels_of(t, c, fact->type, err);
+        if (!status && (is_enum(c) || is_set(c)))
+            status = check_labels(c, fact, err);
         c->logical = logical_of(c, fact);
         my_column_refine(c);
         if (!status && !agrees(c, fact, &room))

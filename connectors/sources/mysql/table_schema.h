@@ -11,7 +11,8 @@
  * the whole declaration must agree with the shape.
  *
  * Ownership: tables live until the cache is reset or forgets them.
- * Bounds:    TABLES_MAX shapes, then all are forgotten and learnt again.
+ * Bounds:    TABLES_MAX shapes and TABLES_BYTES_MAX, then all are forgotten and learnt again; the
+ * open tables of one statement may go past that.
  * Threads:   the source's.
  */
 #ifndef MYSQL_TABLE_SCHEMA_H
@@ -47,7 +48,7 @@ enum { MY_OPEN_TABLES_MAX = 4096 };
 
 struct my_tables {
     struct my_table **slots; /* by shape, chained */
-    size_t slot_count, count;
+    size_t slot_count, count, bytes;
     struct my_open_table {
         uint64_t id;
         struct my_table *table;

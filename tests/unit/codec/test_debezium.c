@@ -627,8 +627,9 @@ static void mysql__absent_values_have_a_placeholder_of_their_type(void **state)
     fixture_column(&f, "g", "polygon", LEAT_BYTES, -1, -1);
     fixture_column(&f, "p", "point", LEAT_BYTES, -1, -1);
     fixture_column(&f, "v", "vector(3)", LEAT_ARRAY, -1, -1)->element = LEAT_FLOAT32;
+    fixture_column(&f, "n", "int", LEAT_INT64, -1, -1); /* cannot hold one: in neither half */
     f.after[0] = (struct leat_value)V_INT(1);
-    f.event.after = (struct leat_row){6, f.after};
+    f.event.after = (struct leat_row){7, f.after};
     check(&f, "types_mysql_absent");
 }
 

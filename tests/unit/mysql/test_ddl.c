@@ -116,7 +116,7 @@ static const struct statement USUAL[] = {
     {"LOAD INDEX INTO CACHE t", "other"},
     {"CALL p()", "data"},
     {"WITH c AS (SELECT 1) UPDATE t SET a = 1", "data"},
-    {"SELECT `d`.`f`(1)", "data"},
+    {"SELECT `d`.`f`(1)", "data d.f"},
     {"(SELECT 1)", "data"},
     {"DO f()", "data"},
     {"SET STATEMENT max_statement_time = 1 FOR INSERT INTO t VALUES (1)", "data"},
