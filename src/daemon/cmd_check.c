@@ -150,6 +150,11 @@ int cmd_check(const struct command_line *line)
     if (intake_check(config, &refused)) {
         report_group(report, "configuration");
         report_error(report, "ingest", &refused);
+        if (json)
+            report_print_json(report, stdout);
+        report_free(report);
+        leat_config_free(config);
+        return json ? EXIT_USAGE : command_failed(&refused);
     }
     check_store(report, leat_config_settings(config));
     for (size_t i = 0; i < leat_config_instance_count(config); i++)
