@@ -214,7 +214,8 @@ static void answer_page(const struct feed *f, struct feed_reading *r, struct lea
     request->answer.status = 200;
     request->answer.content_type = "application/x-ndjson";
     cursor_header(f, r, request);
-    leat_ingest_answer_header(request, "Leat-More", "%s", r->more && !r->ended ? "true" : "false");
+    bool stored = leat_store_durable(f->reader.store) > r->position;
+    leat_ingest_answer_header(request, "Leat-More", "%s", stored && !r->ended ? "true" : "false");
 }
 
 static void answer(void *ctx, struct leat_ingest_request *request)

@@ -239,8 +239,10 @@ enum feed_turn feed_reading_turn(struct feed_reader *reader, struct feed_reading
     }
     if (r->query.to_us && !r->event_stream && leat_clock_wall_us() >= r->query.to_us)
         r->query.wait_ms = 0; /* nothing new can fall before it */
-    if (leat_store_durable(reader->store) <= r->position)
+    if (leat_store_durable(reader->store) <= r->position) {
+        r->more = false; /* the committer wakes us, not a retry */
         return FEED_TURN_WAIT;
+    }
     if (seek(reader, r, &err))
         return broken(reader, r, &err);
     return read_on(reader, r);

@@ -23,7 +23,7 @@ struct feed_reading {
     bool begun;               /* `position` is set */
     bool opened;              /* an event stream: its head was sent */
     bool ended;               /* nothing comes any more: past `to`, an error, or the end of the daemon */
-    bool more;                /* something is stored behind the position */
+    bool more;                /* something is stored behind the position: waiting is for memory */
     unsigned status;          /* 0, or that of a problem */
     const char *problem;
     uint64_t position;        /* the last sequence that was passed */

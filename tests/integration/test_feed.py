@@ -346,6 +346,28 @@ def test_event_stream__goes_on_by_its_last_id(shared):
     assert head + rest == every
 
 
+def test_event_stream__that_waits_costs_nothing(own):
+    own.start()
+    key = own.key("--rights", "read")
+    own.post(EVENTS, [{"n": i} for i in range(500)])
+    sources = [EventStream(own, key) for _ in range(20)]
+    for source in sources:
+        assert [json.loads(source.next()["text"])["n"] for _ in range(500)] == list(range(500))
+    waits = [threading.Thread(target=Reader(own, key, after="end", wait="3s").get) for _ in range(20)]
+    for t in waits:
+        t.start()
+    wait_until(lambda: waiting(own) == 40, 10, "40 readers")
+
+    def cpu_ticks():
+        return sum(int(n) for n in open(f"/proc/{own.process.pid}/stat").read().rsplit(")", 1)[1].split()[11:13])
+    before = cpu_ticks()
+    for t in waits:
+        t.join(20)
+    assert cpu_ticks() - before <= 10  # hundredths of a second, in three
+    for source in sources:
+        source.close()
+
+
 def test_event_stream__ends_at_to_and_refuses_as_pages_do(shared):
     source = EventStream(shared, shared.reading, query="to=1h")
     assert source.next() is None
