@@ -58,7 +58,7 @@ DECODERS := connectors/sources/postgres/pgoutput.c $(wildcard connectors/sources
             src/event/value.c src/event/schema.c $(wildcard src/codec/*.c)
 
 # --- archives, lowest first; LIBS_<dir> is what its unit tests may link -------------------------------------
-DIRS := base event codec store config metrics http pipeline
+DIRS := base event codec store config metrics http pipeline feed
 lib   = $(BUILD)/libleat_$(1).a
 ARCHIVES := $(foreach d,$(DIRS),$(call lib,$(d)))
 LIBS_base     := base
@@ -70,6 +70,7 @@ LIBS_metrics  := metrics base
 LIBS_http     := http store metrics base
 LIBS_pipeline := pipeline store codec event base
 LIBS_sources  := pipeline store codec event http metrics base
+LIBS_feed     := feed http pipeline codec event config store metrics base
 LIBS_mysql    := pipeline store codec event base
 
 SYSTEM := $(shell pkg-config --libs $(PACKAGES)) -lpthread -lm

@@ -8,6 +8,8 @@
  *                                             └─ LEAT_AGAIN ─▶ submit: the source keeps the request
  *                                                leat_ingest_wake() ─▶ answer ─▶ release
  *
+ *     an answer that is streamed:  more ─▶ bytes … more ─▶ LATER ─▶ submit … wake ─▶ more …
+ *
  *     begin and finish fill r->answer and return LEAT_OK when they can answer at once. begin returns
  *     LEAT_AGAIN to have the body read, finish to have the request suspended: it then takes no
  *     thread until it is woken.
@@ -16,7 +18,7 @@
  *            hang something of its own on `state`. Views (headers, body) live as long.
  * Units:     bytes; times in microseconds since 1970 UTC.
  * Bounds:    `body_max`, which begin may lower; the body is as received, still compressed.
- * Threads:   attach and detach from main, around everything else. wants … release are called on
+ * Threads:   attach and detach from main, around everything else. wants … release, more too, are called on
  *            threads of the pool, one at a time for a request, many at once for a source.
  *            leat_ingest_wake() from any thread, exactly once for each submit, also within it.
  * Errors:    there are none: whatever goes wrong is an answer.
@@ -26,12 +28,15 @@
 
 #include <leat/buf.h>
 
+#include <sys/types.h>
+
 struct leat_transaction; /* event.h */
 
 enum {
     LEAT_INGEST_HEADERS_MAX = 4,       /* of an answer, beside its content type */
     LEAT_INGEST_ANSWER_MAX = 4 << 20,  /* bytes: 10,000 ids with a verdict each */
     LEAT_INGEST_KEY_ID_MAX = 32,
+    LEAT_INGEST_LATER = -1,
 };
 
 /* What a key allows. */
@@ -53,6 +58,7 @@ struct leat_ingest_answer {
     struct leat_ingest_header headers[LEAT_INGEST_HEADERS_MAX];
     unsigned header_count;
     bool close; /* the connection ends behind it */
+    bool streamed; /* no `body`: its bytes come by `more` */
 };
 
 struct leat_ingest_request {
@@ -85,6 +91,11 @@ struct leat_ingest_ops {
 
     /* After leat_ingest_wake(): fills the answer. */
     void (*answer)(void *ctx, struct leat_ingest_request *request);
+
+    /* The next bytes of a streamed answer, `max` at most: their number; 0: it is at its end;
+     * LEAT_INGEST_LATER: none yet, and the request is suspended and given to `submit` again. NULL: the
+     * source streams nothing. */
+    ssize_t (*more)(void *ctx, struct leat_ingest_request *request, void *to, size_t max);
 
     /* Before its first session a source is told again what it stored since that wall time: recall
      * is called for each transaction, in their order, on the source's own thread. recall NULL: it

@@ -110,6 +110,9 @@ static const struct leat_option INGEST_OPTIONS[] = {
     {.name = "memory", .type = LEAT_OPTION_SIZE, .offset = AT(ingest.memory_bytes),
      .fallback = "64MiB", .min = MIB, .max = TIB,
      .doc = "All bodies together that are not answered yet. Above it requests get 503."},
+    {.name = "read", .type = LEAT_OPTION_BOOL, .offset = AT(ingest.read), .fallback = "false",
+     .doc = "Open the port also when no source takes events, so that the stream can be read: "
+            "GET /v1/events, with a key that may read. When the port is open, it is served anyway."},
     {.name = NULL},
 };
 

@@ -34,6 +34,7 @@ struct leat_settings {
         int64_t threads;
         int64_t connections_max, connections_per_address_max;
         int64_t memory_bytes;
+        bool read;
     } ingest;
     struct {
         int level;  /* enum leat_log_level */

@@ -22,9 +22,9 @@
 #include <unistd.h>
 
 #include "codec/form.h"
+#include "config/since.h"
 #include "daemon/guard.h"
 #include "daemon/show.h"
-#include "daemon/since.h"
 #include "pipeline/stream.h"
 
 enum {

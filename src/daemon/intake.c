@@ -3,12 +3,14 @@
 #include <leat/log.h>
 
 #include "daemon/connectors.h"
+#include "feed/feed.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 struct intake {
     struct leat_ingest *ingest;
+    struct feed *feed;
     struct leat_api_keys *keys;
     struct leat_keyring *keyring;
     struct leat_ingest_mount *mounts;
@@ -36,10 +38,10 @@ static const struct leat_ingest_ops *ops_of(const struct leat_config_instance *i
     return leat_source_named(instance->type->name)->ingest;
 }
 
-/* True if there is a source that takes events, and a port for them. */
+/* True if there is a source that takes events or the stream is to be read, and a port for them. */
 static bool wanted(const struct leat_config *config)
 {
-    bool any = false;
+    bool any = leat_config_settings(config)->ingest.read;
     for (size_t i = 0; i < leat_config_instance_count(config); i++)
         any |= ops_of(leat_config_instance_at(config, i)) != NULL;
     return any && strcmp(leat_config_settings(config)->ingest.listen, "off") != 0;
@@ -67,15 +69,27 @@ static int attach_all(struct intake *intake, const struct leat_config *config, s
     return status;
 }
 
+static int feed_open(struct intake *intake, struct engine *engine, struct leat_err *err)
+{
+    int status = feed_new(engine->store, &intake->feed, err);
+    if (status)
+        return status;
+    leat_committer_watch(engine->committer, feed_wake_fd(intake->feed));
+    intake->mounts[intake->mount_count++] = (struct leat_ingest_mount){&feed_ops, intake->feed, "feed"};
+    return LEAT_OK;
+}
+
 static int parts_open(struct intake *intake, struct engine *engine, struct leat_err *err)
 {
     struct leat_ingest_options options = options_of(engine->config);
     const char *path = leat_config_settings(engine->config)->store.path;
     intake->address = options.listen;
-    intake->mounts = calloc(leat_config_instance_count(engine->config) + 1, sizeof *intake->mounts);
+    intake->mounts = calloc(leat_config_instance_count(engine->config) + 2, sizeof *intake->mounts);
     int status = intake->mounts ? LEAT_OK : leat_fail(err, LEAT_ERETRY, "out of memory for sources");
     if (!status)
         status = attach_all(intake, engine->config, err);
+    if (!status)
+        status = feed_open(intake, engine, err);
     if (!status)
         status = leat_api_keys_open(path, engine->store, &intake->keys, err);
     if (!status)
@@ -106,7 +120,9 @@ int intake_listen(struct intake *intake, struct leat_err *err)
 {
     if (!intake)
         return LEAT_OK;
-    int status = leat_ingest_start(intake->ingest, err);
+    int status = feed_start(intake->feed, err);
+    if (!status)
+        status = leat_ingest_start(intake->ingest, err);
     if (!status)
         LEAT_INFO("ingest", NULL, "listening", LEAT_F_TEXT("address", intake->address),
                   LEAT_F_INT("port", leat_ingest_port(intake->ingest)));
@@ -117,11 +133,13 @@ void intake_close(struct intake *intake)
 {
     if (!intake)
         return;
+    feed_stop(intake->feed);
     leat_ingest_close(intake->ingest);
     while (intake->mount_count) {
         struct leat_ingest_mount *mount = &intake->mounts[--intake->mount_count];
         mount->ops->detach(mount->ctx);
     }
+    feed_free(intake->feed);
     leat_keyring_free(intake->keyring);
     leat_api_keys_close(intake->keys);
     free(intake->mounts);
@@ -131,4 +149,9 @@ void intake_close(struct intake *intake)
 const struct leat_ingest_stats *intake_stats(const struct intake *intake)
 {
     return leat_ingest_stats(intake->ingest);
+}
+
+const struct feed_stats *intake_feed_stats(const struct intake *intake)
+{
+    return feed_stats(intake->feed);
 }

@@ -1,6 +1,6 @@
 /*
  * The port where events come in, put together from a configuration: the sources that take them, the
- * keys, the server.
+ * feed that gives them out, the keys, the server.
  *
  *     open (sources attached, keys read) ─▶ engine_start ─▶ listen ─▶ … ─▶ engine_stop ─▶ close
  *
@@ -13,6 +13,7 @@
 #define DAEMON_INTAKE_H
 
 #include "daemon/engine.h"
+#include "feed/feed.h"
 #include "http/ingest.h"
 
 struct intake;
@@ -26,5 +27,6 @@ int intake_listen(struct intake *intake, struct leat_err *err) LEAT_MUST_CHECK; 
 void intake_close(struct intake *intake);                                       /* accepts NULL */
 
 const struct leat_ingest_stats *intake_stats(const struct intake *intake);
+const struct feed_stats *intake_feed_stats(const struct intake *intake);
 
 #endif

@@ -204,6 +204,8 @@ int pages_open(struct engine *engine, const struct intake *intake, struct pages 
         status = register_all(p, err);
     if (!status && intake)
         status = register_one(p, leat_ingest_metrics, NULL, intake_stats(intake), err);
+    if (!status && intake)
+        status = register_one(p, feed_metrics, NULL, intake_feed_stats(intake), err);
     if (!status)
         status = listen_on(p, leat_config_settings(engine->config)->http.listen, err);
     if (status) {

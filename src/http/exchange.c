@@ -60,6 +60,7 @@ void leat_ingest_problem(struct leat_ingest_request *request, unsigned status, c
     leat_buf_reset(&answer->body);
     leat_http_problem(&answer->body, status, detail);
     answer->status = status;
+    answer->streamed = false;
     answer->content_type = "application/problem+json";
     answer->header_count = 0;
     if (status == 401)

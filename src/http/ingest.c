@@ -29,6 +29,7 @@ enum {
     DROP_BYTES_MAX = 32 << 20,  /* of a body that is too long */
     DROP_REFUSED_MAX = 1 << 20, /* of one that was refused for what stands in its head */
     PEM_BYTES_MAX = 256 << 10,
+    STREAM_BYTES = 32 << 10, /* of a streamed answer, given at a time */
 };
 
 /* --- answers ---------------------------------------------------------------------------------- */
@@ -42,14 +43,42 @@ static void count(struct leat_ingest_stats *stats, const struct leat_exchange *x
     leat_histogram_observe(&stats->answer, leat_clock_monotonic_us() - x->begun_us);
 }
 
-static struct MHD_Response *response_of(struct leat_ingest_answer *answer)
+/* Nothing there: suspended first, as in body_end(). A connection that is cut then is noticed when it
+ * is woken. */
+static ssize_t on_more(void *arg, uint64_t at, char *to, size_t max)
 {
-    struct MHD_Response *response = MHD_create_response_from_buffer(
-        answer->body.len, answer->body.data, answer->body.data ? MHD_RESPMEM_MUST_FREE
-                                                               : MHD_RESPMEM_PERSISTENT);
+    struct leat_exchange *x = arg;
+    (void)at;
+    ssize_t n = x->mount->ops->more(x->mount->ctx, &x->request, to, max);
+    if (n == 0)
+        return MHD_CONTENT_READER_END_OF_STREAM;
+    if (n != LEAT_INGEST_LATER)
+        return n;
+    MHD_suspend_connection(x->connection);
+    x->mount->ops->submit(x->mount->ctx, &x->request);
+    return 0;
+}
+
+static struct MHD_Response *response_make(struct leat_exchange *x)
+{
+    struct leat_ingest_answer *answer = &x->request.answer;
+    struct MHD_Response *response =
+        answer->streamed
+            ? MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_BYTES, on_more, x, NULL)
+            : MHD_create_response_from_buffer(answer->body.len, answer->body.data,
+                                              answer->body.data ? MHD_RESPMEM_MUST_FREE
+                                                                : MHD_RESPMEM_PERSISTENT);
+    if (response && !answer->streamed)
+        answer->body = (struct leat_buf){.max = answer->body.max}; /* the response's now */
+    return response;
+}
+
+static struct MHD_Response *response_of(struct leat_exchange *x)
+{
+    struct leat_ingest_answer *answer = &x->request.answer;
+    struct MHD_Response *response = response_make(x);
     if (!response)
         return NULL;
-    answer->body = (struct leat_buf){.max = answer->body.max}; /* the response's now */
     if (answer->content_type)
         MHD_add_response_header(response, "Content-Type", answer->content_type);
     MHD_add_response_header(response, "Cache-Control", "no-store");
@@ -61,12 +90,14 @@ static struct MHD_Response *response_of(struct leat_ingest_answer *answer)
     return response;
 }
 
+/* An answer that is streamed has no end to be in time for: what bounds it is the library's timeout of
+ * a client that takes nothing. */
 static enum MHD_Result send_answer(struct leat_exchange *x)
 {
     struct leat_ingest_answer *answer = &x->request.answer;
     if (answer->body.full)
         leat_ingest_problem(&x->request, 500, "the answer is too large");
-    struct MHD_Response *response = response_of(answer);
+    struct MHD_Response *response = response_of(x);
     if (!response)
         return MHD_NO;
     enum MHD_Result result = MHD_queue_response(x->connection, answer->status, response);
@@ -74,7 +105,8 @@ static enum MHD_Result send_answer(struct leat_exchange *x)
     if (result == MHD_YES)
         count(&x->ingest->stats, x, answer->status);
     x->phase = LEAT_EXCHANGE_ANSWERED;
-    leat_connection_phase(x->place, LEAT_EXCHANGE_ANSWERED, LEAT_INGEST_BODY_MS);
+    leat_connection_phase(x->place, LEAT_EXCHANGE_ANSWERED,
+                          answer->streamed ? 0 : LEAT_INGEST_BODY_MS);
     return result;
 }
 

@@ -28,6 +28,7 @@ struct leat_committer {
     pthread_t thread;
     bool started;
     int failed_fd;
+    int watch_fd; /* -1: none */
     pthread_mutex_t lock; /* over all below */
     pthread_cond_t wake;
     struct leat_commit *first, **last;
@@ -231,6 +232,13 @@ static void fail(struct leat_committer *c, const struct leat_err *err)
     (void)written;
 }
 
+static void tell_watch(const struct leat_committer *c)
+{
+    uint64_t one = 1;
+    ssize_t written = c->watch_fd < 0 ? 0 : write(c->watch_fd, &one, sizeof one);
+    (void)written; /* a full eventfd is readable */
+}
+
 static void *committer_run(void *arg)
 {
     struct leat_committer *c = arg;
@@ -252,6 +260,8 @@ static void *committer_run(void *arg)
             else
                 leat_commit_free(group[i]);
         }
+        if (status == LEAT_OK)
+            tell_watch(c);
         if (status && status != LEAT_ERETRY)
             fail(c, &err);
         if (status)
@@ -273,6 +283,7 @@ int leat_committer_new(struct leat_store *store, struct leat_committer **ret_com
     if (!c)
         return leat_fail(err, LEAT_ERETRY, "out of memory for the committer");
     c->store = store;
+    c->watch_fd = -1;
     c->last = &c->first;
     pthread_mutex_init(&c->lock, NULL);
     pthread_condattr_t attr;
@@ -282,6 +293,11 @@ int leat_committer_new(struct leat_store *store, struct leat_committer **ret_com
     pthread_condattr_destroy(&attr);
     *ret_committer = c;
     return LEAT_OK;
+}
+
+void leat_committer_watch(struct leat_committer *c, int fd)
+{
+    c->watch_fd = fd;
 }
 
 int leat_committer_start(struct leat_committer *c, int failed_fd, struct leat_err *err)

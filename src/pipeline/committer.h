@@ -41,6 +41,10 @@ struct leat_committer_stats {
 int leat_committer_new(struct leat_store *store, struct leat_committer **ret_committer,
                        struct leat_err *err) LEAT_MUST_CHECK;
 
+/* `fd` (an eventfd) is written after each commit, when its events can be read: for readers that wait.
+ * One; before start. */
+void leat_committer_watch(struct leat_committer *committer, int fd);
+
 /* Starts the thread; `failed_fd` (an eventfd) becomes readable if the store fails. */
 int leat_committer_start(struct leat_committer *committer, int failed_fd,
                          struct leat_err *err) LEAT_MUST_CHECK;

@@ -305,6 +305,13 @@ void leat_store_close(struct leat_store *store)
     free(store);
 }
 
+uint32_t leat_store_tag(const struct leat_store *store)
+{
+    uint32_t tag;
+    memcpy(&tag, store->meta.identity.uuid, sizeof tag);
+    return tag;
+}
+
 const char *leat_store_path(const struct leat_store *store)
 {
     return store->path;

@@ -106,6 +106,9 @@ int leat_store_room(struct leat_store *store, struct leat_err *err) LEAT_MUST_CH
 /* The directory; lives as long as the store. Any thread. */
 const char *leat_store_path(const struct leat_store *store);
 
+/* Four bytes of the store's uuid, to tell another store's cursors from its own. Any thread. */
+uint32_t leat_store_tag(const struct leat_store *store);
+
 /* Clears reader slots of dead processes; call about once a minute, committer's thread. */
 void leat_store_reap(struct leat_store *store);
 

@@ -86,8 +86,27 @@ static void answer(void *ctx, struct leat_ingest_request *r)
     (void)ctx;
     r->answer.status = 200;
     r->answer.content_type = "text/plain";
+    r->answer.streamed = strcmp(r->target, "/s/stream") == 0;
+    if (r->answer.streamed)
+        return;
     leat_buf_append(&r->answer.body, leat_buf_slice(&r->body));
     leat_ingest_answer_header(r, "X-Length", "%zu", r->body.len);
+}
+
+/* Odd calls of the streamed answer have nothing yet, even ones a piece; behind two pieces it ends. */
+static _Atomic int asked;
+
+static ssize_t more(void *ctx, struct leat_ingest_request *r, void *to, size_t max)
+{
+    (void)ctx;
+    (void)r;
+    int n = ++asked;
+    if (n % 2)
+        return LEAT_INGEST_LATER;
+    if (n > 4 || max < 4)
+        return 0;
+    memcpy(to, n == 2 ? "one " : "two ", 4);
+    return 4;
 }
 
 static void release(void *ctx, struct leat_ingest_request *r)
@@ -104,6 +123,7 @@ static const struct leat_ingest_ops OPS = {.attach = attach,
                                            .finish = finish,
                                            .submit = submit,
                                            .answer = answer,
+                                           .more = more,
                                            .release = release};
 static struct leat_ingest *server;
 static const struct leat_ingest_mount MOUNT = {&OPS, NULL, "s"};
@@ -266,6 +286,24 @@ static void ingest__bodies_beyond_the_memory_are_503(void **state)
     assert_int_equal(leat_ingest_stats(server)->held_bytes, 0); /* a client that left holds nothing */
 }
 
+static void ingest__a_streamed_answer_waits_for_its_pieces(void **state)
+{
+    (void)state;
+    static const char GET[] = "GET /s/stream HTTP/1.1\r\nHost: x\r\n\r\n";
+    char text[2000];
+    int fd = dial();
+    for (int round = 0; round < 3; round++) {
+        asked = 0;
+        assert_int_equal(send(fd, GET, sizeof GET - 1, MSG_NOSIGNAL), sizeof GET - 1);
+        receive(fd, "\r\n0\r\n\r\n", text, sizeof text);
+        assert_text_has(text, "HTTP/1.1 200");
+        assert_text_has(text, "Transfer-Encoding: chunked");
+        assert_text_has(text, "4\r\none \r\n4\r\ntwo \r\n0\r\n");
+        assert_int_equal(asked, 6);
+    }
+    close(fd);
+}
+
 static void ingest__what_is_reachable_needs_protection(void **state)
 {
     (void)state;
@@ -296,6 +334,7 @@ int main(void)
         cmocka_unit_test(ingest__smuggling_shapes_are_400),
         cmocka_unit_test(ingest__a_connection_serves_many_requests),
         cmocka_unit_test(ingest__bodies_beyond_the_memory_are_503),
+        cmocka_unit_test(ingest__a_streamed_answer_waits_for_its_pieces),
         cmocka_unit_test(ingest__what_is_reachable_needs_protection),
     };
     return cmocka_run_group_tests(tests, start, stop);

@@ -2,8 +2,8 @@
  * A moment as a user types it: a span back from now ("10m", "2h", "7d"), or ISO 8601 ("2026-11-21",
  * "2026-11-21T03:41", "…:35.5Z", "…+02:00"; UTC where no zone is given). Pure.
  */
-#ifndef DAEMON_SINCE_H
-#define DAEMON_SINCE_H
+#ifndef CONFIG_SINCE_H
+#define CONFIG_SINCE_H
 
 #include <leat/err.h>
 

@@ -1,4 +1,4 @@
-#include "daemon/since.h"
+#include "config/since.h"
 
 #include <stdbool.h>
 #include <string.h>
