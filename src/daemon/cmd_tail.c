@@ -131,15 +131,16 @@ static int parse(const struct command_line *line, struct tail *t, struct leat_er
     return status;
 }
 
-/* "schema.table", or "table" alone when the pattern has no dot. */
+/* "schema.table" (MySQL: "database.table"), or "table" alone when the pattern has no dot. */
 static bool table_wanted(const char *pattern, const struct leat_schema *relation)
 {
     char name[2 * LEAT_NAME_MAX + 2];
-    bool whole = strchr(pattern, '.') && relation && relation->schema.len;
     if (!relation)
         return false;
-    snprintf(name, sizeof name, "%.*s%s%.*s", whole ? (int)relation->schema.len : 0,
-             (const char *)relation->schema.ptr, whole ? "." : "", LEAT_SLICE_ARG(relation->table));
+    struct leat_slice space = relation->schema.len ? relation->schema : relation->database;
+    bool whole = strchr(pattern, '.') && space.len;
+    snprintf(name, sizeof name, "%.*s%s%.*s", whole ? (int)space.len : 0, (const char *)space.ptr,
+             whole ? "." : "", LEAT_SLICE_ARG(relation->table));
     return fnmatch(pattern, name, 0) == 0;
 }
 

@@ -299,6 +299,15 @@ static int block_hand_over(struct leat_batch *b, const struct leat_block_header 
     return status;
 }
 
+/* All that are with the sealer. */
+static int blocks_collect(struct leat_batch *b, struct leat_err *err)
+{
+    int status;
+    while ((status = block_collect(b, err)) == LEAT_OK)
+        ;
+    return status == LEAT_EOF ? LEAT_OK : status;
+}
+
 /* … and the last one here, because all wait for it. */
 static int block_finish(struct leat_batch *b, const struct leat_block_header *header,
                         struct leat_err *err)
@@ -307,9 +316,8 @@ static int block_finish(struct leat_batch *b, const struct leat_block_header *he
     int status = leat_block_seal(b->compressor, leat_buf_slice(&b->raw), header, &last, err);
     if (status)
         return status;
-    while ((status = block_collect(b, err)) == LEAT_OK)
-        ;
-    if (status != LEAT_EOF) {
+    status = blocks_collect(b, err);
+    if (status) {
         free(last.bytes);
         return status;
     }
@@ -329,12 +337,16 @@ static int block_seal(struct leat_batch *b, bool last, struct leat_err *err)
         .ingested_at_us = leat_clock_wall_us(),
     };
     size_t raw_len = b->raw.len;
-    if (!b->raw_count) /* a commit frame alone waits for the next block with events */
-        return LEAT_OK;
-    int status = last ? block_finish(b, &header, err) : block_hand_over(b, &header, err);
+    int status = LEAT_OK;
+    if (b->raw_count)
+        status = last ? block_finish(b, &header, err) : block_hand_over(b, &header, err);
+    else if (last) /* a commit frame alone waits for the next block with events */
+        status = blocks_collect(b, err);
     if (status)
         return status;
     b->sealing_bytes = last ? 0 : b->sealing_bytes + raw_len;
+    if (!b->raw_count)
+        return LEAT_OK;
     c->raw_bytes += raw_len;
     c->events += b->raw_count;
     c->newest_event_us = b->max_time_us;
@@ -364,7 +376,8 @@ size_t leat_batch_bytes(const struct leat_batch *b)
 bool leat_batch_pending(const struct leat_batch *b)
 {
     const struct leat_store_write *w = &b->commit->write;
-    return b->raw_count || w->block_count || w->part_count || w->schema_count || b->token_moved;
+    return b->raw_count || b->sealing_bytes || w->block_count || w->part_count || w->schema_count ||
+           b->token_moved;
 }
 
 /* --- transactions ------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Runs the crash tests and prints one line each: python3 -m tests.crash.run [KILLS] [--only kill,disk] [--seed N]
+"""Runs the crash tests and prints one line each: python3 -m tests.crash.run [KILLS] [--only kill,mysql] [--seed N]
 
 The seed is printed first; the same seed gives the same load and the same plan of kills (moments still differ by what
 the machine does in between).
@@ -13,6 +13,7 @@ import traceback
 from tests.support import leatd
 
 from . import bit_flips, disk_full, failpoints, kill_loop
+from .databases import MySql
 from .scene import Result
 
 SHORT = 100  # kills; a run with fewer is a short one in its other parts too
@@ -23,6 +24,7 @@ def parts(kills, seed, variant):
     return {
         "kill": lambda: kill_loop.run(kills, seed, variant),
         "failpoints": lambda: failpoints.run(seed),
+        "mysql": lambda: kill_loop.run(kills, seed, variant, MySql) + failpoints.run(seed, database=MySql),
         "disk": lambda: disk_full.run(6 if short else 20, seed, variant),
         "flips": lambda: bit_flips.run(40 if short else 300, seed, variant),
     }
@@ -31,7 +33,7 @@ def parts(kills, seed, variant):
 def main():
     parser = argparse.ArgumentParser(description="crash tests")
     parser.add_argument("kills", nargs="?", type=int, default=300)
-    parser.add_argument("--only", default="kill,failpoints,disk,flips")
+    parser.add_argument("--only", default="kill,failpoints,mysql,disk,flips")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 31))
     parser.add_argument("--variant", default="release")
     a = parser.parse_args()

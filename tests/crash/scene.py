@@ -1,21 +1,21 @@
-"""What all crash tests share: a server, a load with its journal, a second decoder, a daemon, and the verdict.
+"""What all crash tests share: a database with its load and second decoder, a daemon, and the verdict.
 
-    with Scene("kill", variant) as scene:
+    with Scene("kill", seed, variant, MySql) as scene:
         … hurt scene.leat while scene.load runs …
         report = scene.judge()
 
-`judge` lets the daemon catch up in peace and then asks the checker, which runs as a process of its own.
+Of the database a scene knows only what `databases.py` says of each kind. `judge` lets the daemon catch up in peace and
+then asks the checker, which runs as a process of its own.
 """
 import json
 import random
 import subprocess
 import sys
 
-from tests.support import checker, model, oracle, places, workload
+from tests.support import checker, places
 from tests.support.leatd import Leat
-from tests.support.pgserver import PgServer
 
-DATABASE = "shop"
+from . import databases
 
 
 class Result:
@@ -29,16 +29,15 @@ class Result:
 
 
 class Scene:
-    def __init__(self, name, seed, variant="release", clients=2, pause=0.02, store=None, store_dir=None):
-        self.name, self.seed = name, seed
+    def __init__(self, name, seed, variant="release", database=databases.Postgres, clients=2, pause=0.02, store=None,
+                 store_dir=None):
+        self.seed = seed
         self.random = random.Random(f"{seed}/{name}")
         self.directory = places.scratch(f"crash-{name}")
         self.kept = False
-        self.server = PgServer(self.directory / "postgres", 15).start()
-        self.server.create_database(DATABASE)
-        workload.create(self.server, DATABASE)
-        self.oracle = oracle.Oracle(self.server, DATABASE).create()
-        self.leat = Leat(self.directory, self.server, DATABASE, variant=variant, store=store)
+        self.database = database(self.directory)
+        self.server = self.database.server
+        self.leat = Leat(self.directory, self.server, databases.NAME, variant=variant, store=store)
         if store_dir is not None:
             self.leat.store_dir = store_dir
             self.leat.store["path"] = str(store_dir)
@@ -54,8 +53,7 @@ class Scene:
             self.load.stop()
         if self.leat.alive:
             self.leat.kill9()
-        if self.server.alive:
-            self.server.stop("immediate")
+        self.database.end()
         if kind is None and not self.kept:
             self.server.remove()
             places.remove(self.directory)
@@ -63,12 +61,16 @@ class Scene:
             print(f"crash: evidence is kept in {self.directory}")
 
     def begin(self):
-        """The first start makes slot and publication; then rows come."""
+        """The first start says where the stream begins; then rows come."""
         self.leat.start()
-        workload.seed(self.server, DATABASE)
-        self.load = workload.Load(workload.connection_of(self.server, DATABASE), self.directory / "journal",
-                                  seed=self.seed, clients=self.clients, pause=self.pause).start()
+        self.database.seed()
+        self.load = self.database.load(self.directory / "journal", seed=self.seed, clients=self.clients,
+                                       pause=self.pause).start()
         return self
+
+    def spawn(self, failpoint=None):
+        """Another start, with settings that may be others than before."""
+        self.leat.configure(**self.database.settings(self.random)).spawn(failpoint)
 
     def log_uniform(self, low_ms, high_ms):
         """Seconds; short ones as likely as long ones."""
@@ -95,8 +97,8 @@ class Scene:
         if code != 0:
             raise RuntimeError(f"leat tail ended with {code}")
         tables = self.directory / "tables.json"
-        tables.write_text(json.dumps(model.contents(self.server, DATABASE, workload.TABLES)))
-        self.oracle.dump(self.directory / "oracle.jsonl", workload.TABLES)
+        tables.write_text(json.dumps(self.database.contents()))
+        self.database.account(self.directory / "oracle.jsonl")
         arguments = ["--stream", stream, "--journal", self.directory / "journal", "--tables", tables,
                      "--oracle", self.directory / "oracle.jsonl", *self._suffixes(stream)]
         done = subprocess.run([sys.executable, "-m", "tests.support.checker", *map(str, arguments)], cwd=places.ROOT,

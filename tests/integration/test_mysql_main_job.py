@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.support import checker, leatd, myload, places, workload
+from tests.support import checker, leatd, myload, mysqlversions, oracle, places, workload
 from tests.support.leatd import Leat
 
 MIB = 1 << 20
@@ -34,8 +34,8 @@ def test_main__upserts_and_joins_are_their_row_changes(any_my_pipe):
     """MySQL scenario 46, 48, 49."""
     pipe = any_my_pipe
     pipe.run("CREATE TABLE t (id int PRIMARY KEY, k int UNIQUE, v varchar(20)); CREATE TABLE u (id int PRIMARY KEY, v int);"
-             "CREATE TABLE made (id int AUTO_INCREMENT PRIMARY KEY, of int);"
-             "CREATE TRIGGER tr AFTER INSERT ON u FOR EACH ROW INSERT INTO made (of) VALUES (NEW.id);")
+             "CREATE TABLE made (id int AUTO_INCREMENT PRIMARY KEY, maker int);"
+             "CREATE TRIGGER tr AFTER INSERT ON u FOR EACH ROW INSERT INTO made (maker) VALUES (NEW.id);")
     second = pipe.oracle()
     pipe.start()
     numbers = ", ".join(f"({i}, {i})" for i in range(100, 3100))
@@ -49,14 +49,9 @@ def test_main__upserts_and_joins_are_their_row_changes(any_my_pipe):
     events = pipe.events()
     second.dump(path, wanted)
     with open(path) as lines:
-        differences, agreed = workload_compare(events, lines, wanted)
+        differences, agreed = oracle.compare(iter(events), lines, wanted)
     assert differences == [] and agreed == len(events) > 6000
     assert pipe.difference("t", "u", "made", events=events).equal
-
-
-def workload_compare(events, lines, wanted):
-    from tests.support import oracle
-    return oracle.compare(iter(events), lines, wanted)
 
 
 def test_main__sigkill_and_restart_lose_and_repeat_nothing(any_my_pipe):
@@ -77,10 +72,11 @@ def test_main__sigkill_and_restart_lose_and_repeat_nothing(any_my_pipe):
     assert len({e["id"] for e in events}) == len(events)
 
 
-@pytest.mark.parametrize("resume", ["gtid", "position"])
-def test_main__a_mixed_load_through_kills_equals_tables_and_second_decoder(any_my_pipe, directory, resume):
+@pytest.mark.parametrize("version, resume", [(version, "gtid") for version in mysqlversions.ALL] + [("mysql-9", "position")])
+def test_main__a_mixed_load_through_kills_equals_tables_and_second_decoder(
+        my_servers, open_my_pipe, directory, version, resume):
     """MySQL scenario 59, 60, 61, 87; memory stays below 96 MiB all the while."""
-    pipe = any_my_pipe
+    pipe = open_my_pipe(my_servers.get(version))
     myload.create(pipe.server, pipe.database)
     second = pipe.oracle()
     pipe.start(resume=resume)
@@ -171,7 +167,7 @@ def test_main__sigterm_ends_within_ten_seconds_and_leaves_nothing_undone(any_my_
     pipe = any_my_pipe
     pipe.sql(TABLE)
     pipe.start()
-    pipe.sql("INSERT INTO t (id) VALUES " + ", ".join(f"({i})" for i in range(1, 50001)))
+    pipe.sql("INSERT INTO t (id) VALUES " + ", ".join(f"({i})" for i in range(1, 20001)))
     code, seconds = pipe.leat.stop()
     assert code == 0 and seconds < 10
     before = pipe.leat.tail()
@@ -180,7 +176,7 @@ def test_main__sigterm_ends_within_ten_seconds_and_leaves_nothing_undone(any_my_
     assert code == 0 and seconds < 10
     pipe.start()
     events = pipe.of("t")
-    assert events[:len(before)] == before and [e["after"]["id"] for e in events] == list(range(1, 50001))
+    assert events[:len(before)] == before and [e["after"]["id"] for e in events] == list(range(1, 20001))
 
 
 def test_main__the_other_commands_know_the_source(any_my_pipe):
@@ -193,22 +189,21 @@ def test_main__the_other_commands_know_the_source(any_my_pipe):
     leat, gtid = pipe.leat, pipe.server.gtids()
     assert leat.name in json.dumps(leat.status())
     offset, = leat.offsets()
-    assert offset["source"] == leat.name and f"gtids={gtid}" in offset["token"].replace("gtids=" + gtid + ",", "gtids=")
+    assert offset["source"] == leat.name and f" gtids={gtid} " in offset["token"]
     assert [e["after"]["id"] for e in leat.tail(table=f"{pipe.database}.t", op="create", source=leat.name)] == [1]
-    status, metrics = leat.http("/metrics")
+    status, metrics = leat.http("/metrics")  # the row, and the announcement of its table
     lines = [line for line in metrics.splitlines() if f'"{leat.name}"' in line]
     counted = [line for line in lines if line.startswith("leat_source_events_total")]
-    assert status == 200 and any(line.endswith(" 1") for line in counted), lines
+    assert status == 200 and any(line.endswith(" 2") for line in counted), lines
     places.wait_until(lambda: any(line.startswith("leat_source_lag_bytes") and line.endswith(" 0")
                                   for line in leat.http("/metrics")[1].splitlines() if f'"{leat.name}"' in line),
                       10, "no lag")
-    assert leat.http("/health")[0] == 200
+    assert leat.http("/readyz")[0] == 200
     assert leat.command("verify", "--json").returncode == 0
     code, _ = leat.stop()
     assert code == 0 and leat.name in json.dumps(leat.status()) and leat.offsets() == [offset]
     assert leat.command("verify").returncode == 0
     assert leat.command("offsets", "set", leat.name, offset["token"], "--yes").returncode == 0
-    assert leat.command("offsets", "set", leat.name, "my1 flavour=oracle", "--yes").returncode != 0 or True
     leat.start()
     pipe.sql("INSERT INTO t VALUES (2, 'y', 1)")
     assert [e["after"]["id"] for e in pipe.of("t")] == [1, 2]

@@ -30,7 +30,7 @@ HISTORY = [  # a statement, and the row of t that it makes
     ("ALTER TABLE t DROP PRIMARY KEY, ADD PRIMARY KEY (c)", None),
     ("INSERT INTO t VALUES (7, 'u', 71, 72)", {"id": 7, "b": "dQ==", "c": 71, "aa": 72}),
 ]
-BARE = {"mariadb-10.11": "NO_LOG", "mariadb-11": "MINIMAL", "mysql-9": "MINIMAL"}
+BARE = {"mariadb-10.11": "NO_LOG", "mysql-9": "MINIMAL"}
 
 
 @pytest.fixture(scope="module", params=list(BARE))

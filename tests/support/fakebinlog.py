@@ -4,7 +4,8 @@
 
 For what a real server does not do on demand. It serves from where it is asked to, so a daemon that reconnects goes on;
 `cuts` are the numbers of bytes of the dump after which each connection in turn is cut; `on_event` may change, drop,
-double or fake what is sent; `after` says what comes behind the last event. Every question and dump request is kept.
+double or fake what is sent; `after` says what comes behind the last event. A glance, which asks for what is there and no
+more, is always answered honestly. Every question and dump request is kept.
 
 Passwords, where one is asked for, go by mysql_native_password (MariaDB) or the fast way of caching_sha2_password. There
 is no TLS. Questions are answered from `variables` and the log, others by `answers`, {regular expression: [names, row, …]
@@ -39,6 +40,10 @@ class Dump:
         self.server_id, self.flags = server_id, flags
         self.state = state  # "0-1-5", or {uuid: [(first, behind the last), …]}
         self.sent = 0       # bytes
+
+    @property
+    def glance(self):
+        return self.flags & NON_BLOCK != 0
 
 
 class FakeBinlog:
@@ -292,13 +297,13 @@ class _Session:
 
     def _dump(self, request):
         self.server.dumps.append(request)
-        self.left = next(self.server.cuts, None)
+        self.left = None if request.glance else next(self.server.cuts, None)
         if not request.gtid and request.file not in self.log.files:
             return self._error(1236, "Could not find first log file name in binary log index file")
         self.server.streaming.append(self.number)
         try:
             for data in self._stream(request):
-                for out in self._changed(data):
+                for out in [data] if request.glance else self._changed(data):
                     request.sent += len(out)
                     self._send(b"\0" + out)
             self._after(request)

@@ -164,8 +164,10 @@ int my_change_done(struct my_source *s, struct leat_err *err)
     if (!t->stored) {
         s->from_head = false;
         move_position(s, &end);
-        s->position.transaction[0] = '\0';
-        s->position.rows = 0;
+        if (strcmp(s->position.transaction, t->id) == 0) { /* another server may send others first */
+            s->position.transaction[0] = '\0';
+            s->position.rows = 0;
+        }
     }
     if (s->parked || s->position.parked)
         my_parked_position(s);

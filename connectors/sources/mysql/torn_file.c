@@ -82,8 +82,8 @@ int my_torn_pass(struct my_source *s, struct leat_err *err)
 static bool have(const struct my_source *s, const struct maria_gtid *gtid)
 {
     const struct maria_gtid_position *last = maria_gtid_state_find(&s->gtids.state, gtid->domain);
-    return last && (s->replaying ? gtid->sequence <= last->sequence
-                                 : gtid->sequence == last->sequence);
+    return last &&
+           (s->replaying ? gtid->sequence <= last->sequence : gtid->sequence == last->sequence);
 }
 
 int my_torn_missing(struct my_source *s, const struct maria_gtid *gtid, struct leat_err *err)
@@ -91,14 +91,17 @@ int my_torn_missing(struct my_source *s, const struct maria_gtid *gtid, struct l
     char text[LEAT_TRANSACTION_ID_MAX + 1];
     maria_gtid_format(gtid, text);
     leat_fail(err, LEAT_ECONFIG,
-              "the server cannot read its log from %s:%" PRIu64 " to the end of that file, and what "
+              "the server cannot read its log from %s:%" PRIu64
+              " to the end of that file, and what "
               "it had up to %s is not in the stream",
               s->torn.file, s->torn.position, text);
-    leat_err_hint(err, "mariadb-binlog shows how far the file is whole, and what was in it is still "
-                       "in the tables: compare them, then move behind it with leat offsets set");
+    leat_err_hint(err,
+                  "mariadb-binlog shows how far the file is whole, and what was in it is still "
+                  "in the tables: compare them, then move behind it with leat offsets set");
     return err->code;
 }
 
+/* A domain has one for each server that ever wrote in it, its last one at the end. */
 int my_torn_prove(struct my_source *s, struct leat_slice gtid_list, struct leat_err *err)
 {
     uint32_t count = 0;
@@ -107,7 +110,9 @@ int my_torn_prove(struct my_source *s, struct leat_slice gtid_list, struct leat_
     int status = my_event_maria_gtid_list(gtid_list, &count, err);
     for (uint32_t i = 0; !status && i < count; i++) {
         struct maria_gtid gtid = my_event_maria_gtid_at(gtid_list, i);
-        if (!have(s, &gtid))
+        bool last =
+            i + 1 == count || my_event_maria_gtid_at(gtid_list, i + 1).domain != gtid.domain;
+        if (last && !have(s, &gtid))
             status = my_torn_missing(s, &gtid, err);
     }
     if (!status)

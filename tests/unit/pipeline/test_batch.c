@@ -463,6 +463,29 @@ static void batch__is_full_after_a_megabyte_and_loses_nothing(void **state)
 }
 
 /* A request is answered when its commit is durable: half of it must never be. */
+/* Parts of long values and blocks beside us are both on their way, neither of them a megabyte. */
+static void batch__refuses_nothing_short_before_it_says_that_it_is_full(void **state)
+{
+    (void)state;
+    struct batch_test *t = test_new(455);
+    uint8_t noise[700 << 10];
+    struct leat_transaction x = begin(t);
+    for (size_t i = 0; i < sizeof noise; i++)
+        noise[i] = (uint8_t)chance_u64(&t->c);
+    struct leat_event e = {.op = LEAT_OP_MESSAGE, .transaction = &x};
+    e.body = leat_slice_of(noise, sizeof noise);
+    ok(leat_batch_add(t->b, &e, &err));
+    for (unsigned added = 0; !leat_batch_full(t->b); added++) {
+        assert_true(added < 1000);
+        e.ordinal++;
+        e.body = leat_slice_of(noise + added % 100, 30 << 10);
+        ok(leat_batch_add(t->b, &e, &err));
+    }
+    gives(LEAT_AGAIN, leat_batch_add(t->b, &e, &err));
+    model_take(t->m);
+    test_end(t);
+}
+
 static void batch__a_whole_transaction_is_never_divided(void **state)
 {
     (void)state;
@@ -506,6 +529,23 @@ static void batch__an_event_too_large_is_a_limit_and_harms_no_other(void **state
     }
     model_take(t->m);
     assert_all_came(t);
+    test_end(t);
+}
+
+/* The refused event had the block in front of it sealed, and nothing came behind. */
+static void batch__a_limit_right_before_a_take_loses_nothing(void **state)
+{
+    (void)state;
+    struct batch_test *t = test_new(456);
+    struct leat_event small = {.op = LEAT_OP_MESSAGE}, huge = {.op = LEAT_OP_MESSAGE};
+    small.body = chance_bytes(&t->c, &t->arena, 40 << 10);
+    huge.metadata = chance_bytes(&t->c, &t->arena, LEAT_BLOCK_RAW_MAX);
+    add(t, &small);
+    gives(LEAT_ELIMIT, leat_batch_add(t->b, &huge, &err));
+    assert_true(leat_batch_pending(t->b));
+    model_take(t->m);
+    assert_all_came(t);
+    assert_false(leat_batch_pending(t->b));
     test_end(t);
 }
 
@@ -644,8 +684,10 @@ int main(void)
         cmocka_unit_test(batch__a_long_body_comes_out),
         cmocka_unit_test(batch__the_widest_event_fits),
         cmocka_unit_test(batch__is_full_after_a_megabyte_and_loses_nothing),
+        cmocka_unit_test(batch__refuses_nothing_short_before_it_says_that_it_is_full),
         cmocka_unit_test(batch__a_whole_transaction_is_never_divided),
         cmocka_unit_test(batch__an_event_too_large_is_a_limit_and_harms_no_other),
+        cmocka_unit_test(batch__a_limit_right_before_a_take_loses_nothing),
         cmocka_unit_test(batch__refuses_what_no_reader_would_take),
         cmocka_unit_test(batch__the_token_goes_with_what_was_added_before_it),
         cmocka_unit_test(batch__a_token_past_its_maximum_is_a_limit),
