@@ -24,13 +24,14 @@ enum {
 };
 
 struct post *post_new(struct leat_ingest_request *request, const struct webhook_settings *settings,
-                      const char *instance)
+                      const struct signature_scheme *scheme, const char *instance)
 {
     struct post *p = calloc(1, sizeof *p);
     if (!p)
         return NULL;
     p->request = request;
     p->settings = settings;
+    p->scheme = scheme;
     p->tenant = settings->tenant ? settings->tenant : instance;
     p->producer = request->key_id[0] ? request->key_id : instance;
     leat_arena_init(&p->arena, ARENA_MAX);
@@ -311,11 +312,14 @@ static unsigned copy_field(struct post *p, const char *field, struct leat_slice 
 
 static unsigned read_names(struct post *p)
 {
+    const char *id = p->settings->external_id;
     if (p->route.kind != ROUTE_IN)
         return 0;
+    if (!id && p->scheme)
+        id = p->scheme->id;
     unsigned status = copy_field(p, p->settings->event_type, &p->topic,
                                  "the request does not say its event type");
-    return status ? status : copy_field(p, p->settings->external_id, &p->external_id, NULL);
+    return status ? status : copy_field(p, id, &p->external_id, NULL);
 }
 
 static bool same_times(const struct post_event *a, const struct post_event *b)
@@ -428,7 +432,7 @@ static void make_once(struct post *p, struct leat_slice key)
     static const char *const TIMES[] = {"x-flowcore-event-time", "x-flowcore-valid-time",
                                         "x-flowcore-event-time-key", "x-flowcore-valid-time-key"};
     uint8_t digest[EVP_MAX_MD_SIZE];
-    uint64_t body = leat_hash(p->body);
+    uint64_t body = p->scheme && p->scheme->id_alone ? 0 : leat_hash(p->body);
     struct leat_buf text;
     leat_buf_init(&text, 64 << 10);
     put_scope(p, &text);
@@ -445,15 +449,26 @@ static void make_once(struct post *p, struct leat_slice key)
     leat_buf_release(&text);
 }
 
+/* Where the request says what makes it the same; NULL: nowhere but in the header. */
+static const char *key_field(const struct post *p)
+{
+    if (p->settings->idempotency_key && (p->scheme || p->route.kind == ROUTE_IN))
+        return p->settings->idempotency_key;
+    return p->scheme ? p->scheme->id : NULL;
+}
+
+/* Of a signed request the header comes last: whoever sends a copy could put any there. */
 static unsigned read_key(struct post *p)
 {
-    const char *header = leat_ingest_header(p->request, "Idempotency-Key");
+    const char *header = leat_ingest_header(p->request, "Idempotency-Key"), *field = key_field(p);
     struct leat_slice json = p->is_json ? p->body : leat_slice_of(NULL, 0);
     struct leat_buf key;
     leat_buf_init(&key, KEY_BYTES_MAX);
-    bool fits = !header || header_key(header, &key);
-    if (!header && p->route.kind == ROUTE_IN && p->settings->idempotency_key)
-        fits = !field_read(p->settings->idempotency_key, p->request, json, &key) || !key.full;
+    bool fits = true, first = p->scheme || !header;
+    if (field && first)
+        fits = !field_read(field, p->request, json, &key) || !key.full;
+    if (header && !key.len)
+        fits = fits && header_key(header, &key);
     if (fits && key.len)
         make_once(p, leat_buf_slice(&key));
     leat_buf_release(&key);

@@ -41,6 +41,7 @@ struct post {
     struct post *next; /* of the queue it is in */
     struct leat_ingest_request *request;
     const struct webhook_settings *settings;
+    const struct signature_scheme *scheme; /* NULL: not signed */
     const char *tenant, *producer;
     struct route route;
     struct leat_arena arena;
@@ -59,9 +60,9 @@ struct post {
     enum post_outcome outcome;
 };
 
-/* NULL: no memory. */
+/* NULL: no memory. `scheme`: how requests are signed, NULL: they are not. */
 struct post *post_new(struct leat_ingest_request *request, const struct webhook_settings *settings,
-                      const char *instance);
+                      const struct signature_scheme *scheme, const char *instance);
 void post_free(struct post *post); /* accepts NULL */
 
 /* What can be said before the body is there: route, types, encodings. 0, or refused: the answer is

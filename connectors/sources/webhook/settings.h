@@ -8,13 +8,20 @@
 
 #include <leat/option.h>
 
-enum webhook_authentication { WEBHOOK_AUTHENTICATION_KEY, WEBHOOK_AUTHENTICATION_NONE };
+#include "sources/webhook/signature.h"
+
+enum webhook_authentication {
+    WEBHOOK_AUTHENTICATION_KEY,
+    WEBHOOK_AUTHENTICATION_NONE,
+    WEBHOOK_AUTHENTICATION_SIGNATURE,
+};
 enum webhook_accept { WEBHOOK_ACCEPT_JSON, WEBHOOK_ACCEPT_ANY };
 
 struct webhook_settings {
     const char *tenant;          /* NULL: the instance's name */
     struct leat_strings streams; /* patterns of dataCore/flowType/eventType; none: all */
     int authentication;          /* enum webhook_authentication */
+    struct signature_settings signature;
     int64_t request_bytes_max, event_bytes_max, events_max;
     int64_t hold_ms;
     int accept; /* enum webhook_accept: what /in/ takes */
