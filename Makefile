@@ -52,7 +52,7 @@ CFLAGS_ALL := -std=gnu11 -g $(OPT) $(HARDEN) $(WARN) -D_GNU_SOURCE -DLEAT_VERSIO
 # Debian's MHD, LMDB and xxhash ship headers without surprises; -Wconversion is for our decoders only.
 DECODERS := connectors/sources/postgres/pgoutput.c $(wildcard connectors/sources/postgres/pgtype*.c) \
             $(patsubst %,connectors/sources/mysql/%.c,binlog_event binlog_rows row_value row_text row_time json_binary json_patch decimal gtid) \
-            $(addprefix connectors/sources/webhook/,base64.c json_scan.c inflate.c metadata.c route.c signature.c time_text.c) \
+            $(addprefix connectors/sources/webhook/,base64.c cloudevent.c json_scan.c inflate.c metadata.c route.c signature.c time_text.c) \
             src/event/value.c src/event/schema.c $(wildcard src/codec/*.c)
 
 # --- archives, lowest first; LIBS_<dir> is what its unit tests may link -------------------------------------

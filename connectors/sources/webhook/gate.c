@@ -6,6 +6,7 @@
 
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <strings.h>
 
 #include "sources/webhook/json_scan.h"
 
@@ -142,8 +143,36 @@ static unsigned refuse(struct leat_ingest_request *r, unsigned status, const cha
     return status;
 }
 
+/* The item itself is answered, not what was asked: nothing is reflected. */
+static const char *origin_allowed(const struct leat_strings *allowed, const char *origin)
+{
+    for (size_t i = 0; i < allowed->count; i++)
+        if (strcmp(allowed->items[i], "*") == 0 || strcasecmp(allowed->items[i], origin) == 0)
+            return allowed->items[i];
+    return NULL;
+}
+
+/* Consent is in the headers. We limit no rate, and ask nobody back. */
+static unsigned handshake(const struct gate *g, struct leat_ingest_request *r)
+{
+    const char *origin = leat_ingest_header(r, "WebHook-Request-Origin");
+    const char *allowed = origin ? origin_allowed(&g->settings->allowed_origins, origin) : NULL;
+    if (origin && !allowed)
+        leat_ingest_problem(r, 403, "this origin may not send here");
+    else
+        r->answer.status = 200;
+    leat_ingest_answer_header(r, "Allow", "POST, OPTIONS");
+    if (allowed)
+        leat_ingest_answer_header(r, "WebHook-Allowed-Origin", "%s", allowed);
+    if (allowed)
+        leat_ingest_answer_header(r, "WebHook-Allowed-Rate", "*");
+    return r->answer.status;
+}
+
 unsigned gate_begin(struct gate *g, struct leat_ingest_request *r)
 {
+    if (strcmp(r->method, "OPTIONS") == 0 && g->settings->allowed_origins.count)
+        return handshake(g, r);
     if (strcmp(r->method, "POST") != 0) {
         leat_ingest_problem(r, 405, "this path takes POST");
         leat_ingest_answer_header(r, "Allow", "POST");

@@ -116,6 +116,7 @@ void metadata_write(struct leat_slice sent, const struct metadata_own *own, stru
 {
     leat_buf_append_text(buf, "{");
     leat_buf_append(buf, sent);
+    leat_buf_append(buf, own->attributes);
     leat_buf_append_text(buf, "\"producer\":");
     json_quote(buf, leat_slice_text(own->producer));
     time_put(buf, "ingested-at", own->ingested_at_us);

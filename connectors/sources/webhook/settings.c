@@ -90,6 +90,14 @@ const struct leat_option webhook_options[] = {
      .fallback = "500000", .min = 1000, .max = 50000000,
      .doc = "Most keys that are remembered, in memory, some 100 bytes each. When more come within the "
             "window, the oldest half is forgotten early."},
+    {.name = "cloudevents", .type = LEAT_OPTION_BOOL, .offset = AT(cloudevents), .fallback = "true",
+     .section = "CloudEvents",
+     .doc = "Recognise CloudEvents 1.0: binary, structured, and (on /in/ and /events/) batched. Their "
+            "source and id are the idempotency key; on /in/ the type is the event type and the subject the "
+            "external id. Binary ones not with authentication: signature, which does not cover headers."},
+    {.name = "allowed_origins", .type = LEAT_OPTION_LIST, .offset = AT(allowed_origins),
+     .doc = "Senders that get consent when they ask with OPTIONS and WebHook-Request-Origin whether "
+            "they may send here; * for all. Default: none.", .example = "[eventgrid.azure.net]"},
     {.name = "accept", .type = LEAT_OPTION_CHOICE, .offset = AT(accept), .fallback = "json",
      .choices = ACCEPT_CHOICES, .section = "Senders that know only a URL: POST /in/SOURCE",
      .doc = "json: the body must be one JSON text. any: every body is stored as it came, with its "
@@ -150,6 +158,11 @@ int webhook_settings_validate(const struct webhook_settings *s, struct leat_err 
             return leat_fail(err, LEAT_ECONFIG,
                              "streams: \"%s\" is not of the form DATACORE/FLOWTYPE/EVENTTYPE",
                              s->streams.items[i]);
+    for (size_t i = 0; i < s->allowed_origins.count; i++)
+        if (!*s->allowed_origins.items[i] || strlen(s->allowed_origins.items[i]) > 253 ||
+            strpbrk(s->allowed_origins.items[i], " \t\r\n,"))
+            return leat_fail(err, LEAT_ECONFIG, "allowed_origins: \"%s\" is no name of a host",
+                             s->allowed_origins.items[i]);
     if (s->event_bytes_max > s->request_bytes_max)
         return leat_fail(err, LEAT_ECONFIG, "event_size is larger than request_size");
     return signature_validate(s, err);

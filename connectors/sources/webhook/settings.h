@@ -24,6 +24,8 @@ struct webhook_settings {
     struct signature_settings signature;
     int64_t request_bytes_max, event_bytes_max, events_max;
     int64_t hold_ms;
+    bool cloudevents;
+    struct leat_strings allowed_origins;
     int accept; /* enum webhook_accept: what /in/ takes */
     const char *data_core, *flow_type; /* of /in/; NULL: "webhooks", the instance's name */
     const char *event_type, *external_id, *event_time, *idempotency_key; /* fields, see field.h; NULL: none */

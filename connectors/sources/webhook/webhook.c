@@ -250,20 +250,20 @@ static struct leat_value text_value(struct leat_slice text)
 }
 
 /* Attributes stand in the order in which declare_origin() names them. */
-static int put_event(struct leat_batch *batch, const struct post *p, const struct post_event *e,
-                     uint32_t ordinal, struct leat_err *err)
+static int put_event(struct leat_batch *batch, const struct post_event *e, uint32_t ordinal,
+                     struct leat_err *err)
 {
     struct leat_event event = {
         .op = LEAT_OP_POST,
         .ordinal = ordinal,
-        .topic = p->topic,
+        .topic = e->topic,
         .body = e->body,
         .metadata = e->metadata,
         .event_time_us = e->event_time_us,
         .valid_time_us = e->valid_time_us,
         .attr_count = 2,
         .attrs = {{.kind = LEAT_UUID, .text = leat_slice_of(e->id, sizeof e->id)},
-                  text_value(p->external_id)},
+                  text_value(e->external_id)},
     };
     return leat_batch_add(batch, &event, err);
 }
@@ -291,7 +291,7 @@ static int put_post(struct webhook_source *s, struct leat_batch *batch, const st
     int status = leat_batch_begin(batch, &transaction, err);
     for (size_t i = 0; i < p->count && !status; i++)
         if (!p->events[i].refused)
-            status = put_event(batch, p, &p->events[i], ordinal++, err);
+            status = put_event(batch, &p->events[i], ordinal++, err);
     return status ? status : leat_batch_commit(batch, ordinal, err);
 }
 
