@@ -1,9 +1,10 @@
 /*
  * Any bytes as what stands beside a body: a target with its query and key, a metadata header, a time,
- * a ttl; and as a compressed body.
+ * a ttl, the attributes of a CloudEvent; and as a compressed body.
  */
 #include "http/credentials.h"
 #include "http/guard.h"
+#include "sources/webhook/cloudevent.h"
 #include "sources/webhook/inflate.h"
 #include "sources/webhook/json_scan.h"
 #include "sources/webhook/metadata.h"
@@ -56,6 +57,34 @@ static void check_metadata(const char *text)
     leat_buf_release(&whole);
 }
 
+/* What is one has all four attributes, and metadata that is JSON. */
+static void check_cloudevent(const char *text)
+{
+    struct leat_arena arena;
+    struct leat_buf object;
+    struct cloudevent_headers h;
+    struct cloudevent e;
+    size_t at;
+    leat_arena_init(&arena, 1 << 20);
+    if (json_check(leat_slice_text(text), &at) && !cloudevent_read(leat_slice_text(text), &arena, &e))
+        require(e.id.len && e.source.len && e.type.len);
+    cloudevent_headers_init(&h, &arena);
+    cloudevent_headers_add(&h, "ce-id", text);
+    cloudevent_headers_add(&h, "ce-source", "s");
+    cloudevent_headers_add(&h, "ce-type", "t");
+    cloudevent_headers_add(&h, "ce-specversion", "1.0");
+    cloudevent_headers_add(&h, text, "x");
+    if (!cloudevent_headers_end(&h)) {
+        leat_buf_init(&object, 2 * METADATA_BYTES_MAX);
+        metadata_write(leat_buf_slice(&h.metadata), &(struct metadata_own){.producer = "p", .ingested_at_us = 1},
+                       &object);
+        require(json_check(leat_buf_slice(&object), &at));
+        leat_buf_release(&object);
+    }
+    leat_buf_release(&h.metadata);
+    leat_arena_release(&arena);
+}
+
 static void check_inflate(struct leat_slice body)
 {
     for (enum inflate_coding coding = INFLATE_GZIP; coding <= INFLATE_ZSTD; coding++) {
@@ -78,6 +107,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     text[len] = '\0';
     check_target(text);
     check_metadata(text);
+    check_cloudevent(text);
     check_inflate(leat_slice_of(data, len));
     if (webhook_time_parse(leat_slice_of(data, len), &us) ||
         webhook_time_parse_epoch(leat_slice_of(data, len), &us)) {

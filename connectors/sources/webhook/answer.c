@@ -27,7 +27,7 @@ static void put_single(struct post *p, struct leat_buf *body)
     leat_buf_append_text(body, ",\"flowType\":");
     json_quote(body, p->flow_type);
     leat_buf_append_text(body, ",\"eventType\":");
-    json_quote(body, p->topic);
+    json_quote(body, p->events[0].topic);
     leat_buf_append_text(body, "}\n");
 }
 

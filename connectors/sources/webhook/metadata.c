@@ -2,43 +2,10 @@
 
 #include <leat/clock.h>
 
+#include "sources/webhook/base64.h"
 #include "sources/webhook/json_scan.h"
 
 static const char INVALID[] = "Invalid metadata header: must be valid base64-encoded JSON";
-
-/* --- base64, both alphabets, padding or none ---------------------------------------------------- */
-
-static int sextet(char c)
-{
-    if (c >= 'A' && c <= 'Z')
-        return c - 'A';
-    if (c >= 'a' && c <= 'z')
-        return c - 'a' + 26;
-    if (c >= '0' && c <= '9')
-        return c - '0' + 52;
-    return c == '+' || c == '-' ? 62 : c == '/' || c == '_' ? 63 : -1;
-}
-
-static bool base64_decode(const char *text, struct leat_buf *buf)
-{
-    uint32_t bits = 0;
-    unsigned count = 0;
-    size_t len = strlen(text);
-    for (int i = 0; i < 2 && len && text[len - 1] == '='; i++)
-        len--;
-    for (size_t i = 0; i < len; i++) {
-        int six = sextet(text[i]);
-        if (six < 0)
-            return false;
-        bits = bits << 6 | (uint32_t)six;
-        count += 6;
-        if (count >= 8) {
-            uint8_t byte = (uint8_t)(bits >> (count -= 8));
-            leat_buf_append(buf, leat_slice_of(&byte, 1));
-        }
-    }
-    return len % 4 != 1;
-}
 
 /* --- what the sender said ----------------------------------------------------------------------- */
 
@@ -128,7 +95,7 @@ unsigned metadata_read(const char *header, struct leat_buf *buf, const char **re
         return object_read(leat_slice_text(header), buf, ret_why);
     leat_buf_init(&decoded, METADATA_BYTES_MAX);
     *ret_why = INVALID;
-    if (base64_decode(header, &decoded) && !decoded.full)
+    if (base64_decode(leat_slice_text(header), &decoded) && !decoded.full)
         status = object_read(leat_buf_slice(&decoded), buf, ret_why);
     leat_buf_release(&decoded);
     return status;
@@ -149,6 +116,7 @@ void metadata_write(struct leat_slice sent, const struct metadata_own *own, stru
 {
     leat_buf_append_text(buf, "{");
     leat_buf_append(buf, sent);
+    leat_buf_append(buf, own->attributes);
     leat_buf_append_text(buf, "\"producer\":");
     json_quote(buf, leat_slice_text(own->producer));
     time_put(buf, "ingested-at", own->ingested_at_us);

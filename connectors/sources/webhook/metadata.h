@@ -24,6 +24,7 @@ unsigned metadata_read(const char *header, struct leat_buf *buf, const char **re
 struct metadata_own {
     const char *producer;
     const char *content_type; /* of a body that is not JSON; NULL else */
+    struct leat_slice attributes; /* `"name":"value",` for each, or empty */
     int64_t ingested_at_us;
     int64_t event_time_us, valid_time_us;
 };

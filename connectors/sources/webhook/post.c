@@ -24,16 +24,18 @@ enum {
 };
 
 struct post *post_new(struct leat_ingest_request *request, const struct webhook_settings *settings,
-                      const char *instance)
+                      const struct signature_scheme *scheme, const char *instance)
 {
     struct post *p = calloc(1, sizeof *p);
     if (!p)
         return NULL;
     p->request = request;
     p->settings = settings;
+    p->scheme = scheme;
     p->tenant = settings->tenant ? settings->tenant : instance;
     p->producer = request->key_id[0] ? request->key_id : instance;
     leat_arena_init(&p->arena, ARENA_MAX);
+    leat_buf_init(&p->cloudevent_keys, ARENA_MAX);
     leat_buf_init(&p->decoded, (size_t)settings->request_bytes_max + REQUEST_BODY_EXTRA);
     route_parse(request->target, &p->route);
     p->data_core = leat_slice_text(ROUTE_DATA_CORE(&p->route));
@@ -52,6 +54,7 @@ void post_free(struct post *p)
         return;
     leat_arena_release(&p->arena);
     leat_buf_release(&p->decoded);
+    leat_buf_release(&p->cloudevent_keys);
     free(p);
 }
 
@@ -90,9 +93,25 @@ static bool wants_lenient(const struct leat_ingest_request *r, const char *query
            strncmp(query, "partial=1", 9) == 0 || strstr(query, "&partial=1");
 }
 
+static enum cloudevent_mode cloudevent_of(const struct post *p, const char *type)
+{
+    static const char *const REQUIRED[] = {"ce-id", "ce-source", "ce-specversion", "ce-type"};
+    int there = 0;
+    if (!p->settings->cloudevents)
+        return CLOUDEVENT_NONE;
+    for (size_t i = 0; i < sizeof REQUIRED / sizeof *REQUIRED && !p->scheme; i++)
+        there += leat_ingest_header(p->request, REQUIRED[i]) != NULL;
+    return cloudevent_mode_of(type, p->route.kind == ROUTE_EVENTS ? 0 : there);
+}
+
 static unsigned check_type(struct post *p)
 {
     const char *type = leat_ingest_header(p->request, "Content-Type");
+    p->cloudevent = cloudevent_of(p, type);
+    if (p->cloudevent == CLOUDEVENT_UNKNOWN ||
+        (p->cloudevent == CLOUDEVENT_BATCHED && p->route.kind == ROUTE_EVENT) ||
+        (p->cloudevent == CLOUDEVENT_STRUCTURED && p->route.kind == ROUTE_EVENTS))
+        return refuse(p, 415, "CloudEvents of this form are not taken here");
     bool lines = type && type_is_lines(type);
     p->is_json = type && type_is_json(type);
     p->content_type = type;
@@ -100,6 +119,8 @@ static unsigned check_type(struct post *p)
         return 0;
     if (p->is_json || (p->route.kind == ROUTE_IN && p->settings->accept == WEBHOOK_ACCEPT_ANY))
         return 0;
+    if (p->cloudevent == CLOUDEVENT_BINARY && leat_ingest_length(p->request) == 0)
+        return 0; /* it has no data */
     return refuse(p, 415, "Content-Type must be application/json");
 }
 
@@ -108,7 +129,7 @@ unsigned post_check(struct post *p)
     unsigned status = check_type(p);
     if (status)
         return status;
-    p->batch = p->route.kind == ROUTE_EVENTS;
+    p->batch = p->route.kind == ROUTE_EVENTS || p->cloudevent == CLOUDEVENT_BATCHED;
     p->lenient = p->batch && wants_lenient(p->request, p->route.query);
     if (inflate_coding_of(leat_ingest_header(p->request, "Content-Encoding")) == INFLATE_UNKNOWN)
         return refuse(p, 415, "the Content-Encoding is none of gzip, deflate, zstd");
@@ -131,7 +152,7 @@ static unsigned decode(struct post *p)
             return refuse(p, status, why);
         p->body = leat_buf_slice(&p->decoded);
     }
-    return p->body.len ? 0 : refuse(p, 400, "the body is empty");
+    return p->body.len || p->cloudevent == CLOUDEVENT_BINARY ? 0 : refuse(p, 400, "the body is empty");
 }
 
 static unsigned no_memory(struct post *p)
@@ -151,7 +172,7 @@ static struct post_event *event_add(struct post *p, struct leat_slice body)
         p->events = more;
     }
     struct post_event *e = &p->events[p->count++];
-    *e = (struct post_event){.body = body};
+    *e = (struct post_event){.body = body, .topic = p->topic, .external_id = p->external_id};
     return e;
 }
 
@@ -212,10 +233,64 @@ static unsigned read_one(struct post *p)
     size_t at;
     bool any = p->route.kind == ROUTE_IN && p->settings->accept == WEBHOOK_ACCEPT_ANY;
     bool valid = json_check(p->body, &at);
-    if (!valid && !any)
+    if (!valid && !any && p->body.len)
         return refuse(p, 400, "the body is not valid JSON");
     p->is_json = valid;
     return item_add(p, p->body, true);
+}
+
+/* --- CloudEvents -------------------------------------------------------------------------------- */
+
+/* On /in/ the sender's type is the event type; elsewhere the path has said it. */
+static void cloudevent_apply(struct post *p, struct post_event *e, const struct cloudevent *c)
+{
+    if (p->route.kind == ROUTE_IN) {
+        e->topic = c->type;
+        e->external_id = c->subject;
+    }
+    if (c->time_us)
+        e->event_time_us = c->time_us;
+    leat_buf_append_counted(&p->cloudevent_keys, c->source);
+    leat_buf_append_counted(&p->cloudevent_keys, c->id);
+}
+
+static unsigned cloudevent_headers(struct post *p)
+{
+    struct cloudevent_headers headers;
+    cloudevent_headers_init(&headers, &p->arena);
+    leat_ingest_headers(p->request, cloudevent_headers_add, &headers);
+    const char *why = cloudevent_headers_end(&headers);
+    if (!why) {
+        p->attributes = leat_arena_copy(&p->arena, leat_buf_slice(&headers.metadata));
+        cloudevent_apply(p, &p->events[0], &headers.event);
+    }
+    leat_buf_release(&headers.metadata);
+    return why ? refuse(p, 400, why) : 0;
+}
+
+static unsigned cloudevent_item(struct post *p, struct post_event *e)
+{
+    struct cloudevent c;
+    if (e->refused)
+        return 0;
+    const char *why = cloudevent_read(e->body, &p->arena, &c);
+    if (!why) {
+        cloudevent_apply(p, e, &c);
+        return 0;
+    }
+    e->refused = 400;
+    e->why = why;
+    return p->lenient ? 0 : refuse(p, 400, why);
+}
+
+static unsigned read_cloudevents(struct post *p)
+{
+    unsigned status = 0;
+    if (p->cloudevent == CLOUDEVENT_BINARY)
+        return cloudevent_headers(p);
+    for (size_t i = 0; i < p->count && p->cloudevent && !status; i++)
+        status = cloudevent_item(p, &p->events[i]);
+    return !status && p->cloudevent_keys.full ? no_memory(p) : status;
 }
 
 /* --- times -------------------------------------------------------------------------------------- */
@@ -287,7 +362,8 @@ static unsigned read_times(struct post *p)
     if (!status)
         status = field_time(p, &event_us);
     for (size_t i = 0; i < p->count && !status; i++) {
-        p->events[i].event_time_us = event_us;
+        if (event_us)
+            p->events[i].event_time_us = event_us;
         p->events[i].valid_time_us = valid_us;
         status = event_times(p, &p->events[i], event_key, valid_key);
     }
@@ -311,11 +387,20 @@ static unsigned copy_field(struct post *p, const char *field, struct leat_slice 
 
 static unsigned read_names(struct post *p)
 {
-    if (p->route.kind != ROUTE_IN)
+    const char *id = p->settings->external_id;
+    if (p->route.kind != ROUTE_IN || p->cloudevent)
         return 0;
+    if (!id && p->scheme)
+        id = p->scheme->id;
     unsigned status = copy_field(p, p->settings->event_type, &p->topic,
                                  "the request does not say its event type");
-    return status ? status : copy_field(p, p->settings->external_id, &p->external_id, NULL);
+    if (!status)
+        status = copy_field(p, id, &p->external_id, NULL);
+    for (size_t i = 0; i < p->count; i++) {
+        p->events[i].topic = p->topic;
+        p->events[i].external_id = p->external_id;
+    }
+    return status;
 }
 
 static bool same_times(const struct post_event *a, const struct post_event *b)
@@ -327,6 +412,7 @@ static bool same_times(const struct post_event *a, const struct post_event *b)
 static bool write_metadata(struct post *p, struct leat_slice sent)
 {
     struct metadata_own own = {.producer = p->producer,
+                               .attributes = p->attributes,
                                .ingested_at_us = p->request->received_us,
                                .content_type = p->is_json || p->batch ? NULL : p->content_type};
     struct leat_buf text;
@@ -428,9 +514,9 @@ static void make_once(struct post *p, struct leat_slice key)
     static const char *const TIMES[] = {"x-flowcore-event-time", "x-flowcore-valid-time",
                                         "x-flowcore-event-time-key", "x-flowcore-valid-time-key"};
     uint8_t digest[EVP_MAX_MD_SIZE];
-    uint64_t body = leat_hash(p->body);
+    uint64_t body = p->scheme && p->scheme->id_alone ? 0 : leat_hash(p->body);
     struct leat_buf text;
-    leat_buf_init(&text, 64 << 10);
+    leat_buf_init(&text, (64 << 10) + key.len);
     put_scope(p, &text);
     leat_buf_append_counted(&text, key);
     if (!EVP_Digest(text.data, text.len, digest, NULL, EVP_sha256(), NULL))
@@ -445,15 +531,30 @@ static void make_once(struct post *p, struct leat_slice key)
     leat_buf_release(&text);
 }
 
+/* Where the request says what makes it the same; NULL: nowhere but in the header. */
+static const char *key_field(const struct post *p)
+{
+    if (p->settings->idempotency_key && (p->scheme || p->route.kind == ROUTE_IN))
+        return p->settings->idempotency_key;
+    return p->scheme ? p->scheme->id : NULL;
+}
+
+/* Of a signed request the header comes last: whoever sends a copy could put any there. */
 static unsigned read_key(struct post *p)
 {
-    const char *header = leat_ingest_header(p->request, "Idempotency-Key");
+    const char *header = leat_ingest_header(p->request, "Idempotency-Key"), *field = key_field(p);
     struct leat_slice json = p->is_json ? p->body : leat_slice_of(NULL, 0);
     struct leat_buf key;
     leat_buf_init(&key, KEY_BYTES_MAX);
-    bool fits = !header || header_key(header, &key);
-    if (!header && p->route.kind == ROUTE_IN && p->settings->idempotency_key)
-        fits = !field_read(p->settings->idempotency_key, p->request, json, &key) || !key.full;
+    bool fits = true, first = p->scheme || !header;
+    if (p->cloudevent_keys.len && !(field && p->scheme)) {
+        make_once(p, leat_buf_slice(&p->cloudevent_keys));
+        return 0;
+    }
+    if (field && first)
+        fits = !field_read(field, p->request, json, &key) || !key.full;
+    if (header && !key.len)
+        fits = fits && header_key(header, &key);
     if (fits && key.len)
         make_once(p, leat_buf_slice(&key));
     leat_buf_release(&key);
@@ -467,6 +568,8 @@ unsigned post_read(struct post *p)
         status = !p->batch                        ? read_one(p)
                  : type_is_lines(p->content_type) ? read_lines(p)
                                                   : read_array(p);
+    if (!status)
+        status = read_cloudevents(p);
     if (!status)
         status = read_times(p);
     if (!status)

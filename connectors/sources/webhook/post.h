@@ -13,6 +13,7 @@
 #include <leat/arena.h>
 #include <leat/ingest.h>
 
+#include "sources/webhook/cloudevent.h"
 #include "sources/webhook/once.h"
 #include "sources/webhook/route.h"
 #include "sources/webhook/settings.h"
@@ -21,6 +22,7 @@
 struct post_event {
     struct leat_slice body; /* exactly as received */
     struct leat_slice metadata;
+    struct leat_slice topic, external_id; /* the request's, unless it is a CloudEvent */
     int64_t event_time_us, valid_time_us;
     uint8_t id[WEBHOOK_UUID_BYTES];
     bool time_given;  /* the sender said when it happened */
@@ -41,6 +43,7 @@ struct post {
     struct post *next; /* of the queue it is in */
     struct leat_ingest_request *request;
     const struct webhook_settings *settings;
+    const struct signature_scheme *scheme; /* NULL: not signed */
     const char *tenant, *producer;
     struct route route;
     struct leat_arena arena;
@@ -48,6 +51,9 @@ struct post {
     struct leat_slice body;  /* what the events are slices of */
     struct leat_slice data_core, flow_type, topic, external_id;
     bool batch, lenient, is_json;
+    enum cloudevent_mode cloudevent;
+    struct leat_slice attributes;     /* of a binary CloudEvent, as members of the metadata */
+    struct leat_buf cloudevent_keys;  /* source and id of each, counted */
     const char *content_type;
     struct post_event *events;
     size_t count, taken; /* of them, those not refused */
@@ -59,9 +65,9 @@ struct post {
     enum post_outcome outcome;
 };
 
-/* NULL: no memory. */
+/* NULL: no memory. `scheme`: how requests are signed, NULL: they are not. */
 struct post *post_new(struct leat_ingest_request *request, const struct webhook_settings *settings,
-                      const char *instance);
+                      const struct signature_scheme *scheme, const char *instance);
 void post_free(struct post *post); /* accepts NULL */
 
 /* What can be said before the body is there: route, types, encodings. 0, or refused: the answer is

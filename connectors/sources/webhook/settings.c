@@ -5,11 +5,17 @@
 #include "sources/webhook/field.h"
 
 #define AT(member) offsetof(struct webhook_settings, member)
+#define SIGN(member) AT(signature.member)
 #define KIB        (INT64_C(1) << 10)
 #define MIB        (INT64_C(1) << 20)
 
 /* clang-format off */
-static const char *const AUTHENTICATION_CHOICES[] = {"key", "none", NULL};
+static const char *const AUTHENTICATION_CHOICES[] = {"key", "none", "signature", NULL};
+static const char *const PRESET_CHOICES[] = {"none", "custom", "standard-webhooks", "svix", "stripe",
+                                             "github", "shopify", "slack", "hookdeck", NULL};
+static const char *const ENCODING_CHOICES[] = {"preset", "hex", "base64", NULL};
+static const char *const HASH_CHOICES[] = {"preset", "sha256", "sha1", "sha512", NULL};
+static const char *const KEY_CHOICES[] = {"preset", "text", "hex", "base64", NULL};
 static const char *const ACCEPT_CHOICES[] = {"json", "any", NULL};
 
 const struct leat_option webhook_options[] = {
@@ -23,7 +29,48 @@ const struct leat_option webhook_options[] = {
     {.name = "authentication", .type = LEAT_OPTION_CHOICE, .offset = AT(authentication),
      .fallback = "key", .choices = AUTHENTICATION_CHOICES,
      .doc = "key: each request needs a key of `leat keys create` that may write to this tenant and "
-            "source. none takes events from everybody who reaches the port."},
+            "source. none takes events from everybody who reaches the port. signature: each must be "
+            "signed by the sender, see below."},
+    {.name = "signature", .type = LEAT_OPTION_CHOICE, .offset = SIGN(preset), .fallback = "none",
+     .choices = PRESET_CHOICES, .section = "Signatures (authentication: signature)",
+     .doc = "What the sender does. The settings signature_* say what a custom one does, or change a "
+            "preset. A request without a valid signature gets 401. The preset's id of a request (such "
+            "as webhook-id) is its idempotency key and external id unless those are set."},
+    {.name = "secret_files", .type = LEAT_OPTION_LIST, .offset = SIGN(secret_files),
+     .doc = "Files that hold a secret each and that only their owner can read. All secrets are valid, "
+            "8 at most; files are read again every second, so a new one needs no restart.",
+     .example = "[/etc/leat/github.secret, /etc/leat/github.secret.old]"},
+    {.name = "secret_env", .type = LEAT_OPTION_LIST, .offset = SIGN(secret_env),
+     .doc = "Environment variables that hold a secret each.", .example = "[GITHUB_SECRET]"},
+    {.name = "secret_credentials", .type = LEAT_OPTION_LIST, .offset = SIGN(secret_credentials),
+     .doc = "Names of systemd credentials (LoadCredential=) that hold a secret each.",
+     .example = "[github.secret]"},
+    {.name = "signature_text", .type = LEAT_OPTION_TEXT, .offset = SIGN(text),
+     .doc = "What is signed. {header:NAME} is a header, {part:NAME} what stands behind NAME= in the "
+            "header of the signature, {body} the body as it came. Default of custom: {body}.",
+     .example = "\"{header:X-Id}.{header:X-Time}.{body}\""},
+    {.name = "signature_header", .type = LEAT_OPTION_TEXT, .offset = SIGN(header),
+     .doc = "The header that holds the signature, or several: with commas between them, or blanks when "
+            "signature_prefix ends with a comma.", .example = "X-Signature"},
+    {.name = "signature_prefix", .type = LEAT_OPTION_TEXT, .offset = SIGN(prefix),
+     .doc = "What stands before a signature there. Signatures without it do not count.",
+     .example = "\"sha256=\""},
+    {.name = "signature_encoding", .type = LEAT_OPTION_CHOICE, .offset = SIGN(encoding),
+     .fallback = "preset", .choices = ENCODING_CHOICES,
+     .doc = "How it is written. preset: as the preset has it, of custom hex."},
+    {.name = "signature_hash", .type = LEAT_OPTION_CHOICE, .offset = SIGN(hash), .fallback = "preset",
+     .choices = HASH_CHOICES, .doc = "The hash of its HMAC. preset: sha256."},
+    {.name = "signature_key", .type = LEAT_OPTION_CHOICE, .offset = SIGN(key), .fallback = "preset",
+     .choices = KEY_CHOICES,
+     .doc = "How the secret is written: as text that is the key itself, or as hex or base64 of it; "
+            "whsec_ before base64 is left out. preset: as the preset has it, of custom text."},
+    {.name = "signature_timestamp", .type = LEAT_OPTION_TEXT, .offset = SIGN(timestamp),
+     .doc = "Where a request says when it was signed: header:NAME or part:NAME. It must be part of "
+            "signature_text. Seconds or milliseconds since 1970, or ISO 8601. Without it an old "
+            "request can be sent again by whoever saw it.", .example = "header:X-Time"},
+    {.name = "signature_tolerance", .type = LEAT_OPTION_DURATION, .offset = SIGN(tolerance_ms),
+     .fallback = "5m", .min = 1000, .max = INT64_C(24) * 3600 * 1000,
+     .doc = "How far that time may be from ours, in both directions."},
     {.name = "request_size", .type = LEAT_OPTION_SIZE, .offset = AT(request_bytes_max),
      .fallback = "16MiB", .min = KIB, .max = 64 * MIB, .section = "Bounds",
      .doc = "Longest body, also after it was decompressed. Longer ones get 413."},
@@ -43,6 +90,14 @@ const struct leat_option webhook_options[] = {
      .fallback = "500000", .min = 1000, .max = 50000000,
      .doc = "Most keys that are remembered, in memory, some 100 bytes each. When more come within the "
             "window, the oldest half is forgotten early."},
+    {.name = "cloudevents", .type = LEAT_OPTION_BOOL, .offset = AT(cloudevents), .fallback = "true",
+     .section = "CloudEvents",
+     .doc = "Recognise CloudEvents 1.0: binary, structured, and (on /in/ and /events/) batched. Their "
+            "source and id are the idempotency key; on /in/ the type is the event type and the subject the "
+            "external id. Binary ones not with authentication: signature, which does not cover headers."},
+    {.name = "allowed_origins", .type = LEAT_OPTION_LIST, .offset = AT(allowed_origins),
+     .doc = "Senders that get consent when they ask with OPTIONS and WebHook-Request-Origin whether "
+            "they may send here; * for all. Default: none.", .example = "[eventgrid.azure.net]"},
     {.name = "accept", .type = LEAT_OPTION_CHOICE, .offset = AT(accept), .fallback = "json",
      .choices = ACCEPT_CHOICES, .section = "Senders that know only a URL: POST /in/SOURCE",
      .doc = "json: the body must be one JSON text. any: every body is stored as it came, with its "
@@ -77,6 +132,25 @@ static unsigned slashes(const char *text)
     return n;
 }
 
+/* What is said of signatures must have an effect: who gives a secret believes that it is asked for. */
+static int signature_validate(const struct webhook_settings *s, struct leat_err *err)
+{
+    const struct signature_settings *o = &s->signature;
+    struct signature_scheme ignored;
+    size_t secrets = o->secret_files.count + o->secret_env.count + o->secret_credentials.count;
+    bool any = o->preset != SIGNATURE_NONE || secrets || o->text || o->header || o->prefix ||
+               o->timestamp || o->encoding || o->hash || o->key;
+    if (s->authentication != WEBHOOK_AUTHENTICATION_SIGNATURE)
+        return !any ? LEAT_OK
+                    : leat_fail(err, LEAT_ECONFIG,
+                                "signatures are only checked with authentication: signature");
+    if (!secrets)
+        return leat_fail(err, LEAT_ECONFIG,
+                         "authentication: signature needs a secret: secret_files, secret_env or "
+                         "secret_credentials");
+    return signature_scheme_make(o, &ignored, err);
+}
+
 int webhook_settings_validate(const struct webhook_settings *s, struct leat_err *err)
 {
     for (size_t i = 0; i < s->streams.count; i++)
@@ -84,9 +158,14 @@ int webhook_settings_validate(const struct webhook_settings *s, struct leat_err 
             return leat_fail(err, LEAT_ECONFIG,
                              "streams: \"%s\" is not of the form DATACORE/FLOWTYPE/EVENTTYPE",
                              s->streams.items[i]);
+    for (size_t i = 0; i < s->allowed_origins.count; i++)
+        if (!*s->allowed_origins.items[i] || strlen(s->allowed_origins.items[i]) > 253 ||
+            strpbrk(s->allowed_origins.items[i], " \t\r\n,"))
+            return leat_fail(err, LEAT_ECONFIG, "allowed_origins: \"%s\" is no name of a host",
+                             s->allowed_origins.items[i]);
     if (s->event_bytes_max > s->request_bytes_max)
         return leat_fail(err, LEAT_ECONFIG, "event_size is larger than request_size");
-    return LEAT_OK;
+    return signature_validate(s, err);
 }
 
 /* One part at a time: a name may hold what another pattern's slash would match. */

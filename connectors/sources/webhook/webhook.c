@@ -30,6 +30,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "sources/webhook/gate.h"
 #include "sources/webhook/post.h"
 #include "sources/webhook/settings.h"
 
@@ -44,6 +45,7 @@ struct post_queue {
 struct webhook_source {
     struct webhook_settings settings;
     const char *instance;
+    struct gate gate;
     pthread_mutex_t lock; /* over the three below */
     struct post_queue waiting;
     int wake_fd;  /* of the runner; -1: the source is not open */
@@ -104,7 +106,9 @@ static struct post *waiting_take(struct webhook_source *s)
 static int ingest_attach(void *ctx, const char *instance, struct leat_err *err)
 {
     struct webhook_source *s = ctx;
-    (void)err;
+    int status = gate_open(&s->gate, &s->settings, instance, err);
+    if (status)
+        return status;
     s->instance = instance;
     s->wake_fd = -1;
     pthread_mutex_init(&s->lock, NULL);
@@ -116,6 +120,7 @@ static int ingest_attach(void *ctx, const char *instance, struct leat_err *err)
 static void ingest_detach(void *ctx)
 {
     struct webhook_source *s = ctx;
+    gate_close(&s->gate);
     pthread_mutex_destroy(&s->lock);
     once_release(&s->once);
 }
@@ -140,15 +145,9 @@ static bool ingest_wants(const void *ctx, const struct leat_ingest_request *requ
 static int ingest_begin(void *ctx, struct leat_ingest_request *r)
 {
     struct webhook_source *s = ctx;
-    if (strcmp(r->method, "POST") != 0) {
-        leat_ingest_problem(r, 405, "this path takes POST");
-        leat_ingest_answer_header(r, "Allow", "POST");
+    if (gate_begin(&s->gate, r))
         return LEAT_OK;
-    }
-    if (s->settings.authentication == WEBHOOK_AUTHENTICATION_KEY &&
-        leat_ingest_authorize(r, LEAT_INGEST_WRITE, tenant_of(s), s->instance))
-        return LEAT_OK;
-    struct post *p = post_new(r, &s->settings, s->instance);
+    struct post *p = post_new(r, &s->settings, gate_scheme(&s->gate), s->instance);
     r->state = p;
     r->body_max = (size_t)s->settings.request_bytes_max;
     if (!p)
@@ -176,9 +175,9 @@ static bool enqueue(struct webhook_source *s, struct post *p)
 
 static int ingest_finish(void *ctx, struct leat_ingest_request *r)
 {
+    struct webhook_source *s = ctx;
     struct post *p = r->state;
-    (void)ctx;
-    if (post_read(p))
+    if (gate_finish(&s->gate, r) || post_read(p))
         return LEAT_OK;
     if (p->taken)
         return LEAT_AGAIN;
@@ -251,20 +250,20 @@ static struct leat_value text_value(struct leat_slice text)
 }
 
 /* Attributes stand in the order in which declare_origin() names them. */
-static int put_event(struct leat_batch *batch, const struct post *p, const struct post_event *e,
-                     uint32_t ordinal, struct leat_err *err)
+static int put_event(struct leat_batch *batch, const struct post_event *e, uint32_t ordinal,
+                     struct leat_err *err)
 {
     struct leat_event event = {
         .op = LEAT_OP_POST,
         .ordinal = ordinal,
-        .topic = p->topic,
+        .topic = e->topic,
         .body = e->body,
         .metadata = e->metadata,
         .event_time_us = e->event_time_us,
         .valid_time_us = e->valid_time_us,
         .attr_count = 2,
         .attrs = {{.kind = LEAT_UUID, .text = leat_slice_of(e->id, sizeof e->id)},
-                  text_value(p->external_id)},
+                  text_value(e->external_id)},
     };
     return leat_batch_add(batch, &event, err);
 }
@@ -292,7 +291,7 @@ static int put_post(struct webhook_source *s, struct leat_batch *batch, const st
     int status = leat_batch_begin(batch, &transaction, err);
     for (size_t i = 0; i < p->count && !status; i++)
         if (!p->events[i].refused)
-            status = put_event(batch, p, &p->events[i], ordinal++, err);
+            status = put_event(batch, &p->events[i], ordinal++, err);
     return status ? status : leat_batch_commit(batch, ordinal, err);
 }
 
@@ -501,10 +500,15 @@ static int source_check(void *ctx, const char *instance, struct leat_report *rep
 {
     const struct webhook_source *s = ctx;
     (void)instance;
-    (void)err;
+    int status = gate_check(&s->settings, err);
+    if (status)
+        return status;
     if (s->settings.authentication == WEBHOOK_AUTHENTICATION_NONE)
         leat_report_add(report, LEAT_FINDING_WARN, "authentication",
                         "events are taken from everybody who reaches the port", NULL, false);
+    else if (s->settings.authentication == WEBHOOK_AUTHENTICATION_SIGNATURE)
+        leat_report_add(report, LEAT_FINDING_OK, "authentication", "each request must be signed", NULL,
+                        false);
     else
         leat_report_add(report, LEAT_FINDING_OK, "authentication", "each request needs a key", NULL,
                         false);
