@@ -96,6 +96,7 @@ class MySql:
         """And lets it come back. Every second time it dies with half a transaction in its log."""
         self.kills += 1
         with self.running.decided():
+            self.server.sql("FLUSH LOCAL ENGINE LOGS")  # XA decisions: see myload
             writer = self._writing() if self.kills % 2 == 0 else None
             self.server.kill9()
         if writer is not None:

@@ -73,7 +73,9 @@ def test_crash__a_file_that_ends_inside_an_event_is_left_for_the_next(crashing, 
         pipe.leat.spawn()
     pipe.leat.wait_streaming(40)
     assert ids(pipe) == [1, 2, 3, 4, 5, 6]
-    assert "log file without end" in pipe.leat.log() and " ERROR " not in pipe.leat.log()
+    assert " ERROR " not in pipe.leat.log()
+    if not running:  # else the server may begin behind that end
+        assert "log file without end" in pipe.leat.log()
 
 
 @pytest.mark.parametrize("way", WAYS)

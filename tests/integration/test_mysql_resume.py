@@ -401,7 +401,8 @@ def test_resume__a_failover_to_a_server_that_has_more_goes_on(pair, version):
     wait_same(first, second)
     second.sql("STOP REPLICA")
     move_to(pipe, second)
-    pipe.start()
+    pipe.start(heartbeat="1s")
+    assert ids(pipe) == list(range(1, 13))  # and the offset is a place of this server now
     for row in range(13, 19):
         pipe.run(f"{other[row % 2]}; INSERT INTO t VALUES ({row}, 'second')")
     events = [e for e in pipe.events() if e["op"] == "create"]
@@ -410,6 +411,7 @@ def test_resume__a_failover_to_a_server_that_has_more_goes_on(pair, version):
     lines = {checker.position(e)[0] for e in events}
     assert len(lines) == (2 if first.mariadb else 4)  # domains; or servers with and without tag
     assert "another server" in pipe.leat.log() and gaps(pipe) == []
+    assert pipe.leat.tap.token(pipe.leat)["server"] == second.identity()
     again(pipe)
     pipe.leat.wait_streaming()
     insert(pipe, 19, 19)

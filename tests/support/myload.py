@@ -4,8 +4,9 @@ What differs: no RETURNING, no md5() everywhere, no arrays (a JSON array instead
 between partitions is one update; an update that changes nothing is no event, and PyMySQL counts it so.
 
 A share `xa` of the transactions are XA transactions, which stay prepared for a while before they are decided; what was
-rolled back may have been prepared before. In MariaDB an XA transaction does not survive a crash of the server in log and
-tables alike (MDEV-21469): whoever kills the server does it within `Load.decided`.
+rolled back may have been prepared before. MariaDB's recovery does not make its tables agree with its log about them
+(MDEV-21469): what was logged may not be prepared there, what was decided may be prepared still. So whoever kills the
+server does it within `Load.decided`, and behind a flush of the engine's log.
 """
 import contextlib
 import threading

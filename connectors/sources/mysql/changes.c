@@ -164,7 +164,8 @@ int my_change_done(struct my_source *s, struct leat_err *err)
     if (!t->stored) {
         s->from_head = false;
         move_position(s, &end);
-        if (strcmp(s->position.transaction, t->id) == 0) { /* another server may send others first */
+        bool begun = strcmp(s->position.transaction, t->id) == 0;
+        if (begun) { /* if not, another server sent another one first */
             s->position.transaction[0] = '\0';
             s->position.rows = 0;
         }
@@ -203,10 +204,10 @@ static int drop_group(struct my_source *s, struct leat_err *err)
 
 /* --- savepoints --------------------------------------------------------------------------------
  * Names and marks, oldest first: name, its length u32, mark u64. A log has a SAVEPOINT for each one
- * that a framework sets, by the million in a long import, and says neither that one was released nor
- * that a name is used again; so setting one costs nothing but its bytes, and only the rare ROLLBACK
- * TO looks for one, from the newest back. What it finds is what the server found: of two with a name
- * the newer one.
+ * that a framework sets, by the million in a long import, and says neither that one was released
+ * nor that a name is used again; so setting one costs nothing but its bytes, and only the rare
+ * ROLLBACK TO looks for one, from the newest back. What it finds is what the server found: of two
+ * with a name the newer one.
  */
 
 struct savepoint {
@@ -241,8 +242,8 @@ static int savepoint_set(struct my_source *s, struct leat_slice name, struct lea
     leat_buf_append(b, name);
     leat_buf_append(b, leat_slice_of(&len, sizeof len));
     leat_buf_append(b, leat_slice_of(&mark, sizeof mark));
-    return b->full ? leat_fail(err, LEAT_ELIMIT, "a transaction has more than %zu MiB of savepoints",
-                               b->max >> 20)
+    return b->full ? leat_fail(err, LEAT_ELIMIT,
+                               "a transaction has more than %zu MiB of savepoints", b->max >> 20)
                    : LEAT_OK;
 }
 
@@ -256,8 +257,7 @@ static int savepoint_undo(struct my_source *s, struct leat_slice name, struct le
             return my_group_cut(&s->group, newest.mark, err);
         b->len = newest.begin;
     }
-    return leat_fail(err, LEAT_EPROTO,
-                     "the log undoes a savepoint \"%.*s\" that it did not set",
+    return leat_fail(err, LEAT_EPROTO, "the log undoes a savepoint \"%.*s\" that it did not set",
                      LEAT_SLICE_ARG(name));
 }
 
@@ -282,8 +282,8 @@ static bool changes_ours(const struct my_source *s, const struct my_query *q,
     struct leat_reader told = leat_reader_of(q->databases);
     bool ours = false;
     if (info->kind == MY_STATEMENT_CREATE_TABLE)
-        return info->table_count && leat_filter_table(f, info->tables[0].database,
-                                                      info->tables[0].table);
+        return info->table_count &&
+               leat_filter_table(f, info->tables[0].database, info->tables[0].table);
     while (leat_reader_left(&told) && !told.bad) {
         struct leat_slice database = leat_reader_text(&told);
         ours |= !of_the_system(database) && leat_filter_schema(f, database);
@@ -427,8 +427,8 @@ static void lower_names(struct my_statement_info *info, struct leat_arena *arena
         struct leat_slice *name = i % 2 ? &names->table : &names->database;
         uint8_t *lower = name->len ? leat_arena_alloc(arena, name->len) : NULL;
         for (size_t k = 0; lower && k < name->len; k++)
-            lower[k] = name->ptr[k] >= 'A' && name->ptr[k] <= 'Z' ? name->ptr[k] | 0x20
-                                                                  : name->ptr[k];
+            lower[k] =
+                name->ptr[k] >= 'A' && name->ptr[k] <= 'Z' ? name->ptr[k] | 0x20 : name->ptr[k];
         if (lower)
             name->ptr = lower;
     }
@@ -810,7 +810,9 @@ static int on_heartbeat(struct my_source *s, const struct my_event_header *h,
     uint64_t position = beat.position;
     if (h->type == MY_HEARTBEAT_EVENT && h->log_pos) /* 32 bits of it; else the body has them all */
         position |= s->at.position & ~(uint64_t)UINT32_MAX;
-    if (position <= s->position.at.position || s->replaying)
+    struct my_place end = s->at;
+    end.position = position;
+    if (my_place_compare(&end, &s->position.at) <= 0 || s->replaying)
         return LEAT_OK;
     s->at.position = s->event_end = position;
     move_position(s, &s->at);

@@ -115,8 +115,9 @@ int my_emit_begin(struct my_source *s, struct my_group *group, struct my_parked 
         leat_fail(err, LEAT_ECONFIG,
                   "transaction %s, of which the beginning is stored, was not sent again; %s came",
                   s->position.transaction, s->transaction.id);
-        leat_err_hint(err, "connect to the server that has it; or go on without the rest of it: leat "
-                           "offsets set, with transaction=- rows=0");
+        leat_err_hint(err,
+                      "connect to the server that has it; or go on without the rest of it: leat "
+                      "offsets set, with transaction=- rows=0");
         return err->code;
     }
     s->emission = (struct my_emission){

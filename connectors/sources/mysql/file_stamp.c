@@ -1,9 +1,9 @@
 /*
  * A log's files are told apart by the stamp at their heads, because RESET MASTER begins the names
  * again, and the numbers of GTIDs too: a log that was reset and has grown since may have all of our
- * GTIDs and yet be another. By file and position the dump begins in our file and shows its stamp. By
- * GTID, or with prepared transactions to read again, it begins elsewhere and may never come to our
- * file: then its head is read here first, on a connection of its own (I10).
+ * GTIDs and yet be another. By file and position the dump begins in our file and shows its stamp.
+ * By GTID, or with prepared transactions to read again, it begins elsewhere and may never come to
+ * our file: then its head is read here first, on a connection of its own (I10).
  */
 #include "sources/mysql/mysql.h"
 
@@ -30,15 +30,15 @@ bool my_file_is_same(const struct my_source *s, const char *stamp, struct leat_e
     leat_fail(err, LEAT_ECONFIG,
               "other_log: %s is not the file that the offset is from: its stamp is %s, not %s",
               p->at.file, stamp, p->stamp);
-    leat_err_hint(err,
-                  "the log was reset or restored (RESET MASTER); set on_gap: record to "
-                  "store a gap event and go on at its oldest file, or move the offset with "
-                  "leat offsets set (with stamp=- when it names another file)");
+    leat_err_hint(err, "the log was reset or restored (RESET MASTER); set on_gap: record to "
+                       "store a gap event and go on at its oldest file, or move the offset with "
+                       "leat offsets set (with stamp=- when it names another file)");
     return false;
 }
 
 /* The format description at the head of our file. */
-static int read_head(struct my_binlog_client *client, struct my_format *format, struct leat_err *err)
+static int read_head(struct my_binlog_client *client, struct my_format *format,
+                     struct leat_err *err)
 {
     struct my_event_header h;
     struct leat_slice event, body;
@@ -85,11 +85,13 @@ static int check_head(struct my_source *s, bool *ret_ours, struct leat_err *err)
 
 static void tell_before(struct my_source *s, const char *newest, struct leat_err *err)
 {
-    leat_fail(err, LEAT_ECONFIG, "other_log: the log ends with %s, before %s, which the offset is of",
-              newest, s->position.at.file);
-    leat_err_hint(err, "the log was reset or restored (RESET MASTER); set on_gap: record to store a "
-                       "gap event and go on at its oldest file, or move the offset with leat "
-                       "offsets set");
+    leat_fail(err, LEAT_ECONFIG,
+              "other_log: the log ends with %s, before %s, which the offset is of", newest,
+              s->position.at.file);
+    leat_err_hint(err,
+                  "the log was reset or restored (RESET MASTER); set on_gap: record to store a "
+                  "gap event and go on at its oldest file, or move the offset with leat "
+                  "offsets set");
 }
 
 /* Files of one basename: "binlog" of "binlog.000007". */

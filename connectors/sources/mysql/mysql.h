@@ -139,11 +139,11 @@ struct my_source {
     struct leat_origin origin;
     bool origin_defined;
     struct my_gap_event gap;
-    bool refused;     /* the server refused our position: the next start records a gap */
-    bool reset;       /* … because its log began again, with other transactions */
-    bool from_head;   /* it cannot read its file from there: the next start begins at its head */
+    bool refused;   /* the server refused our position: the next start records a gap */
+    bool reset;     /* … because its log began again, with other transactions */
+    bool from_head; /* it cannot read its file from there: the next start begins at its head */
     struct my_place torn; /* where a file was left before its end; file "": it needs no proof */
-    bool by_position; /* it cannot go on by GTID set: the next start does without */
+    bool by_position;     /* it cannot go on by GTID set: the next start does without */
 
     struct leat_event event; /* being added */
     struct leat_transaction event_transaction;
@@ -243,8 +243,8 @@ void my_parked_position(struct my_source *source);
 /* --- torn_file.c -------------------------------------------------------------------------------
  */
 
-/* The stream ended with `err`. If that is only because a file has no proper end, it goes on with the
- * next file: LEAT_OK. Else the error, as it was or of the attempt. */
+/* The stream ended with `err`. If that is only because a file has no proper end, it goes on with
+ * the next file: LEAT_OK. Else the error, as it was or of the attempt. */
 int my_torn_pass(struct my_source *source, struct leat_err *err) LEAT_MUST_CHECK;
 /* A file's GTID list: nothing is missing in front of it. */
 int my_torn_prove(struct my_source *source, struct leat_slice gtid_list,

@@ -118,7 +118,7 @@ static int lose(struct my_source *s, const char *reason, const struct my_place *
         return err->code;
     }
     s->gap.found = true;
-    begin_lineage(s); /* what is lost may come again with other rows: numbers and places are reused */
+    begin_lineage(s); /* what is lost may come again with other rows, under the same numbers */
     snprintf(s->gap.reason, sizeof s->gap.reason, "%s", reason);
     snprintf(s->gap.text, sizeof s->gap.text, "%s", text);
     s->position.at = *to;
@@ -456,8 +456,8 @@ static int await_stored(struct my_source *s, struct leat_err *err)
     for (size_t i = 0; !status && i < s->stored_state.count; i++) {
         struct maria_gtid_position *last = &s->stored_state.positions[i];
         const struct maria_gtid_position *begin = maria_gtid_state_find(&from.state, last->domain);
-        bool same = begin && begin->sequence == last->sequence &&
-                    begin->server_id == last->server_id;
+        bool same =
+            begin && begin->sequence == last->sequence && begin->server_id == last->server_id;
         last->sequence = same ? 0 : last->sequence;
         s->awaited += !same;
     }
@@ -504,12 +504,21 @@ int my_resume(struct my_source *s, struct leat_slice token, struct my_dump_reque
 
 int my_resume_rewound(struct my_source *s, struct leat_err *err)
 {
-    leat_fail(err, LEAT_ECONFIG,
-              "source_rewound: the server lacks transactions that are in the stream: a failover or a "
-              "restore lost them");
+    leat_fail(
+        err, LEAT_ECONFIG,
+        "source_rewound: the server lacks transactions that are in the stream: a failover or a "
+        "restore lost them");
     leat_err_hint(err, "connect to the server that has them; or set on_gap: record, which stores "
                        "one gap event and goes on with this one's log");
     return lost(s, err);
+}
+
+/* By GTID set a dump may begin in a newer file than ours, of which all is known. On another server
+ * the head of a file is no place of ours: behind it may be what we know, which only the set says. */
+static bool begins_ahead(const struct my_source *s)
+{
+    return s->gtid_mode && !s->replaying && s->position.stamp[0] &&
+           my_place_compare(&s->at, &s->position.at) > 0;
 }
 
 int my_resume_format(struct my_source *s, struct leat_err *err)
@@ -521,6 +530,10 @@ int my_resume_format(struct my_source *s, struct leat_err *err)
     if (same_file && !my_file_is_same(s, stamp, err))
         return other_log(s, err);
     s->far = s->gtid_mode && same_file && !s->replaying && s->position.at.position > INT32_MAX;
+    if (!same_file && begins_ahead(s)) {
+        s->position.at = s->at;
+        s->position_moved = same_file = true;
+    }
     if (same_file)
         snprintf(s->position.stamp, sizeof s->position.stamp, "%s", stamp);
     return LEAT_OK;

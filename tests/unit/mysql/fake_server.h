@@ -66,7 +66,7 @@ struct fake {
     uint64_t at;
     uint32_t server_id, domain;
     uint8_t uuid[16]; /* of the server; its transactions are FAKE_UUID's */
-    int64_t number; /* of the next transaction */
+    int64_t number;   /* of the next transaction */
     struct my_gtid_set executed;
     struct maria_gtid_state state;
     struct fake_store store;

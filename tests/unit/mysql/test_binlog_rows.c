@@ -107,7 +107,8 @@ static const struct leat_value *before(uint32_t column)
     return &table->before[column];
 }
 
-static void assert_text(const struct leat_value *v, enum leat_kind kind, const char *text, size_t len)
+static void assert_text(const struct leat_value *v, enum leat_kind kind, const char *text,
+                        size_t len)
 {
     assert_int_equal(v->kind, kind);
     assert_int_equal(v->text.len, len);

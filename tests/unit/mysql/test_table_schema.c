@@ -222,7 +222,8 @@ static void table_schema__without_names_the_catalogue_must_agree(void **state)
 /* --- broken maps -------------------------------------------------------------------------------
  */
 
-/* Every part of the optional metadata, cut anywhere: never read past its end, never a wrong name. */
+/* Every part of the optional metadata, cut anywhere: never read past its end, never a wrong name.
+ */
 static void table_schema__cut_metadata_is_an_error_or_says_less(void **state)
 {
     (void)state;
@@ -318,14 +319,17 @@ static void table_schema__open_tables_are_of_one_statement(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(table_schema__the_map_tells_all_but_logical_types, begin, end),
+        cmocka_unit_test_setup_teardown(table_schema__the_map_tells_all_but_logical_types, begin,
+                                        end),
         cmocka_unit_test_setup_teardown(table_schema__each_column_has_its_own_character_set, begin,
                                         end),
-        cmocka_unit_test_setup_teardown(table_schema__a_key_is_numbered_in_its_own_order, begin, end),
-        cmocka_unit_test_setup_teardown(table_schema__columns_are_left_out_and_masked, begin, end),
-        cmocka_unit_test_setup_teardown(table_schema__a_table_that_is_not_taken_needs_no_names, begin,
+        cmocka_unit_test_setup_teardown(table_schema__a_key_is_numbered_in_its_own_order, begin,
                                         end),
-        cmocka_unit_test_setup_teardown(table_schema__the_catalogue_adds_what_no_map_says, begin, end),
+        cmocka_unit_test_setup_teardown(table_schema__columns_are_left_out_and_masked, begin, end),
+        cmocka_unit_test_setup_teardown(table_schema__a_table_that_is_not_taken_needs_no_names,
+                                        begin, end),
+        cmocka_unit_test_setup_teardown(table_schema__the_catalogue_adds_what_no_map_says, begin,
+                                        end),
         cmocka_unit_test_setup_teardown(table_schema__without_names_the_catalogue_must_agree, begin,
                                         end),
         cmocka_unit_test_setup_teardown(table_schema__cut_metadata_is_an_error_or_says_less, begin,
