@@ -106,10 +106,10 @@ def row_events(pipe):
     """[position of each rows event] in the newest file, as the server lists them; where the log itself does not say it
     (MariaDB 11), that behind the transaction's head, which is the last that it says."""
     found, head = [], None
-    for row in pipe.sql(f"SHOW BINLOG EVENTS IN '{pipe.server.log_end()[0]}'"):
-        head = row[4] if row[2] == "Gtid" else head
-        if re.match(r"(Write|Update|Delete)_rows", row[2]):
-            found.append(row[1] if row[4] else head)
+    for position, kind, behind, _ in pipe.server.log_events():
+        head = behind if kind == "Gtid" else head
+        if re.match(r"(Write|Update|Delete)_rows", kind):
+            found.append(position if behind else head)
     return found
 
 

@@ -75,8 +75,7 @@ def agreed(pipe, second, *tables):
 
 def logged(pipe):
     """[(type, text), …] of the newest log file, as the server prints it."""
-    file = pipe.server.log_end()[0]
-    return [(row[2], row[5]) for row in pipe.sql(f"SHOW BINLOG EVENTS IN '{file}'")]
+    return [(kind, text) for _, kind, _, text in pipe.server.log_events()]
 
 
 def undone_in_the_log(pipe):

@@ -237,6 +237,18 @@ class MyServer:
     def _status(self):
         return self.sql("SHOW MASTER STATUS" if self.mariadb else "SHOW BINARY LOG STATUS")[0]
 
+    def log_events(self, file=None, position=None):
+        """[(position, type, position behind, text), …] of a log file, the newest if none is named, as the server lists
+        them. Statements stand there in any character set, so what is no UTF-8 is replaced."""
+        start = f" FROM {position}" if position else ""
+        connection = self.connect(use_unicode=False)
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute(f"SHOW BINLOG EVENTS IN '{file or self.log_end()[0]}'{start}")
+                return [(row[1], row[2].decode(), row[4], row[5].decode(errors="replace")) for row in cursor]
+        finally:
+            connection.close()
+
     def log_files(self):
         """[(name, bytes), …], oldest first."""
         return [tuple(row[:2]) for row in self.sql("SHOW BINARY LOGS")]
