@@ -69,6 +69,9 @@ bool my_log_is_lost(const struct leat_err *err);
  * without, or gtid_mode is off. */
 bool my_log_lacks_gtids(const struct leat_err *err);
 
+/* … that says that another reader has our server_id, or uuid. */
+bool my_number_is_taken(const struct leat_err *err);
+
 /* … that says that the server cannot read its own file from our position on: there is no event, or
  * a broken one. */
 bool my_log_is_unreadable(const struct leat_err *err);

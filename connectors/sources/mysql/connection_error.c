@@ -188,6 +188,11 @@ bool my_log_lacks_gtids(const struct leat_err *err)
     return advice_of(err) == ADVICE_MODE;
 }
 
+bool my_number_is_taken(const struct leat_err *err)
+{
+    return advice_of(err) == ADVICE_IDENTITY;
+}
+
 bool my_log_is_unreadable(const struct leat_err *err)
 {
     return err->native == DUMP_ENDED && err->code == LEAT_EPROTO;

@@ -70,11 +70,15 @@ static int check_head(struct my_source *s, bool *ret_ours, struct leat_err *err)
         .file = s->position.at.file,
         .position = FILE_HEAD_BYTES,
         .once = true,
+        .patience_ms = my_resume_patience_ms(s),
     };
     int status = my_binlog_client_open(&s->settings, s->instance, &request, &client, err);
     if (status)
         return status;
+    s->silences++;
     status = read_head(client, &format, err);
+    if (!status)
+        s->silences--;
     my_binlog_client_close(client);
     if (status)
         return status;

@@ -9,6 +9,7 @@
  *     parked.c     prepared XA transactions that are not decided
  *     torn_file.c  a file that a crash cut in mid-event, and the proof that nothing was lost
  *     barrier.c    is the catalogue's table the one of the log? (schema: catalogue)
+ *     rival.c      another reader with our server_id
  *     monitor.c    lag, asked beside the stream
  *
  * Private to this directory. Threads: the source's.
@@ -95,6 +96,17 @@ struct my_monitor {
     bool level;          /* everything up to there is durable */
 };
 
+/* A reader with our number that ended a stream of ours. */
+enum { MY_RIVALS_MAX = 4 };
+struct my_rival {
+    int64_t begun_ms;                 /* when our stream was asked for (monotonic) */
+    unsigned early;                   /* streams in a row that were ended at once */
+    unsigned met;                     /* that were ended later */
+    uint64_t sessions[MY_RIVALS_MAX]; /* of the server, one of which is it */
+    size_t count;                     /* 0: it could not be seen */
+    struct leat_err reason;
+};
+
 struct my_source {
     struct my_settings settings; /* first: the option table's offsets point here */
     struct leat_source_env env_copy;
@@ -151,6 +163,8 @@ struct my_source {
     struct leat_arena event_arena;     /* lifetime: an event of the log */
     struct leat_arena statement_arena; /* lifetime: a DDL statement */
 
+    unsigned silences; /* dumps in a row that brought nothing */
+    struct my_rival rival;
     struct my_monitor monitor;
     int64_t counted_bytes;
     struct leat_err deferred; /* ends the session when what came before it was handed over */
@@ -167,6 +181,9 @@ int my_resume(struct my_source *source, struct leat_slice token,
 
 /* The living GTIDs as text, in place of what the buffer holds. */
 void my_resume_gtids(struct my_source *source, struct leat_buf *buf);
+
+/* How long the first event may take: longer each time that it did not come. */
+int64_t my_resume_patience_ms(const struct my_source *source);
 
 /* The first format description of the dump: is it the file that the position is from? */
 int my_resume_format(struct my_source *source, struct leat_err *err) LEAT_MUST_CHECK;
@@ -261,6 +278,14 @@ int my_torn_missing(struct my_source *source, const struct maria_gtid *gtid,
 int my_barrier(struct my_source *source, struct leat_slice database, struct leat_slice table,
                struct leat_arena *arena, struct my_column_fact **ret_facts, size_t *ret_count,
                struct leat_err *err) LEAT_MUST_CHECK;
+
+/* --- rival.c -----------------------------------------------------------------------------------
+ */
+
+/* Before the dump. An error: who ended our stream still reads. */
+int my_rival_check(struct my_source *source, struct leat_err *err) LEAT_MUST_CHECK;
+/* The stream was ended by another one with our number (err): what is to be done. */
+int my_rival_met(struct my_source *source, struct leat_err *err);
 
 /* --- monitor.c ---------------------------------------------------------------------------------
  */

@@ -16,7 +16,12 @@
 #include <stdio.h>
 #include <sys/random.h>
 
-enum { FILES_ARENA_MAX = 8 << 20, FILE_HEAD_BYTES = 4 };
+enum {
+    FILES_ARENA_MAX = 8 << 20,
+    FILE_HEAD_BYTES = 4,
+    FIRST_EVENT_MS = 1000, /* it mostly takes one; a search by GTID through a long log takes more */
+    PATIENCE_DOUBLINGS = 6,
+};
 
 /* --- who we are --------------------------------------------------------------------------------
  */
@@ -466,6 +471,11 @@ static int await_stored(struct my_source *s, struct leat_err *err)
     return status;
 }
 
+int64_t my_resume_patience_ms(const struct my_source *s)
+{
+    return FIRST_EVENT_MS << (s->silences < PATIENCE_DOUBLINGS ? s->silences : PATIENCE_DOUBLINGS);
+}
+
 int my_resume(struct my_source *s, struct leat_slice token, struct my_dump_request *request,
               struct leat_err *err)
 {
@@ -488,6 +498,7 @@ int my_resume(struct my_source *s, struct leat_slice token, struct my_dump_reque
         .mariadb = s->server.mariadb,
         .server_id = s->position.id,
         .uuid = s->position.uuid,
+        .patience_ms = my_resume_patience_ms(s),
     };
     if (status || s->gtid_mode)
         return status ? status : request_gtids(s, request, err);
@@ -514,7 +525,8 @@ int my_resume_rewound(struct my_source *s, struct leat_err *err)
 }
 
 /* By GTID set a dump may begin in a newer file than ours, of which all is known. On another server
- * the head of a file is no place of ours: behind it may be what we know, which only the set says. */
+ * the head of a file is no place of ours: behind it may be what we know, which only the set says.
+ */
 static bool begins_ahead(const struct my_source *s)
 {
     return s->gtid_mode && !s->replaying && s->position.stamp[0] &&
@@ -527,6 +539,7 @@ int my_resume_format(struct my_source *s, struct leat_err *err)
     my_file_stamp(&s->format, stamp);
     bool same_file = strcmp(s->at.file, s->position.at.file) == 0;
     s->format_checked = true;
+    s->silences = 0;
     if (same_file && !my_file_is_same(s, stamp, err))
         return other_log(s, err);
     s->far = s->gtid_mode && same_file && !s->replaying && s->position.at.position > INT32_MAX;
@@ -556,6 +569,8 @@ static int unreadable(struct my_source *s, struct leat_err *err)
  * replica has, an event that is not known lose nothing as long as we wait. */
 int my_resume_refused(struct my_source *s, struct leat_err *err)
 {
+    if (my_number_is_taken(err))
+        return my_rival_met(s, err);
     if (my_log_is_lost(err))
         return lost(s, err);
     if (my_log_is_unreadable(err))
