@@ -282,6 +282,15 @@ int my_catalog_purged(struct my_connection *connection, struct leat_buf *gtids,
                     err);
 }
 
+int my_catalog_maria_states(struct my_connection *connection, struct leat_buf *log,
+                            struct leat_buf *copied, struct leat_err *err)
+{
+    static const char WHAT[] = "ask for the server's GTIDs";
+    int status = text_ask(connection, "SELECT @@GLOBAL.gtid_binlog_state", WHAT, log, err);
+    return status ? status
+                  : text_ask(connection, "SELECT @@GLOBAL.gtid_slave_pos", WHAT, copied, err);
+}
+
 /* --- columns -----------------------------------------------------------------------------------
  */
 

@@ -67,6 +67,11 @@ int my_catalog_sessions(struct my_connection *connection, struct leat_arena *are
 int my_catalog_purged(struct my_connection *connection, struct leat_buf *gtids,
                       struct leat_err *err) LEAT_MUST_CHECK;
 
+/* MariaDB: gtid_binlog_state, the last GTID of each server in each domain of the log, and
+ * gtid_slave_pos, the last of each domain that was replicated. */
+int my_catalog_maria_states(struct my_connection *connection, struct leat_buf *log,
+                            struct leat_buf *copied, struct leat_err *err) LEAT_MUST_CHECK;
+
 /* Facts about the columns of one table as it is now, in ordinal order; nothing (count 0) when it is
  * gone or not ours to see. */
 struct my_column_fact {

@@ -3,6 +3,7 @@
  *
  *     mysql.c      ops table, open, start, poll, confirm, close: the table of contents
  *     resume.c     where the stream resumes, and what was lost: the questions before the dump
+ *     rewound.c    what a server lacks that is in the stream
  *     file_stamp.c is a log's file the one that it was?
  *     changes.c    binlog events become transactions: the grammar of the log
  *     emission.c   a transaction that is decided becomes events in the batch
@@ -153,6 +154,7 @@ struct my_source {
     struct my_gap_event gap;
     bool refused;   /* the server refused our position: the next start records a gap */
     bool reset;     /* … because its log began again, with other transactions */
+    bool rewound;   /* … because it lacks some of ours */
     bool from_head; /* it cannot read its file from there: the next start begins at its head */
     struct my_place torn; /* where a file was left before its end; file "": it needs no proof */
     bool by_position;     /* it cannot go on by GTID set: the next start does without */
@@ -179,6 +181,11 @@ struct my_source {
 int my_resume(struct my_source *source, struct leat_slice token,
               struct my_dump_request *ret_request, struct leat_err *err) LEAT_MUST_CHECK;
 
+/* Something between the position and `to` is not in the stream: an error with its remedy, or a gap
+ * to record and a position to go on from. */
+int my_lose(struct my_source *source, const char *reason, const struct my_place *to,
+            const char *text, struct leat_err *err) LEAT_MUST_CHECK;
+
 /* The living GTIDs as text, in place of what the buffer holds. */
 void my_resume_gtids(struct my_source *source, struct leat_buf *buf);
 
@@ -195,6 +202,17 @@ int my_resume_rewound(struct my_source *source, struct leat_err *err);
  * another way of reading may get over is tried at the next start; else the error is as it was. */
 int my_resume_refused(struct my_source *source, struct leat_err *err);
 
+/* --- rewound.c ---------------------------------------------------------------------------------
+ */
+
+/* MySQL by GTID: if the server lacks transactions that are in the stream, it is a loss. */
+int my_rewound_set(struct my_source *source, struct leat_err *err) LEAT_MUST_CHECK;
+/* MariaDB by GTID, on another server: the same. `refused`: it said so, and LEAT_ECONFIG too when
+ * what both have cannot be told. */
+int my_rewound_state(struct my_source *source, bool refused, struct leat_err *err) LEAT_MUST_CHECK;
+/* Our file has only so many bytes. */
+int my_rewound_file(struct my_source *source, uint64_t bytes, struct leat_err *err) LEAT_MUST_CHECK;
+
 /* --- file_stamp.c ------------------------------------------------------------------------------
  */
 
@@ -205,8 +223,9 @@ void my_file_stamp(const struct my_format *format, char *ret_stamp);
 bool my_file_is_same(const struct my_source *source, const char *stamp,
                      struct leat_err *err) LEAT_MUST_CHECK;
 /* Reads the stamp of the position's file, if it is still there. *ret_ours false: it is another log,
- * and err says why; LEAT_OK then too. */
-int my_file_check(struct my_source *source, bool *ret_ours, struct leat_err *err) LEAT_MUST_CHECK;
+ * and err says why; LEAT_OK then too. *ret_bytes: how long it is; UINT64_MAX: it is not there. */
+int my_file_check(struct my_source *source, bool *ret_ours, uint64_t *ret_bytes,
+                  struct leat_err *err) LEAT_MUST_CHECK;
 
 /* --- changes.c ---------------------------------------------------------------------------------
  */
@@ -214,6 +233,10 @@ int my_file_check(struct my_source *source, bool *ret_ours, struct leat_err *err
 /* Works on one event. When a transaction is decided, source->emission says what comes next. */
 int my_change(struct my_source *source, struct leat_slice event,
               struct leat_err *err) LEAT_MUST_CHECK;
+
+/* Nothing is missing between the position and the event that is worked on, no transaction is open:
+ * the position moves there. */
+void my_change_move(struct my_source *source);
 
 /* The transaction is over, emitted or dropped: the position moves behind it. */
 int my_change_done(struct my_source *source, struct leat_err *err) LEAT_MUST_CHECK;
@@ -266,7 +289,7 @@ int my_torn_pass(struct my_source *source, struct leat_err *err) LEAT_MUST_CHECK
 /* A file's GTID list: nothing is missing in front of it. */
 int my_torn_prove(struct my_source *source, struct leat_slice gtid_list,
                   struct leat_err *err) LEAT_MUST_CHECK;
-/* Something is, up to this GTID; or nobody can tell. */
+/* Something is, up to this GTID; or nobody can tell. LEAT_OK: it is a gap. */
 int my_torn_missing(struct my_source *source, const struct maria_gtid *gtid,
                     struct leat_err *err) LEAT_MUST_CHECK;
 
