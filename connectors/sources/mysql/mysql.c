@@ -206,6 +206,8 @@ static int drain(struct my_source *s, struct leat_batch *batch, struct leat_err 
         }
         if (!status)
             status = my_change(s, event, err);
+        if (status == LEAT_ELIMIT)
+            my_emit_place(s, err);
         if (!status && s->gap.found)
             status = my_emit_gap(s, batch, err);
         if (status)

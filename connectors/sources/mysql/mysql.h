@@ -261,6 +261,9 @@ int my_emit_begin(struct my_source *source, struct my_group *group, struct my_pa
 int my_emit(struct my_source *source, struct leat_batch *batch,
             struct leat_err *err) LEAT_MUST_CHECK;
 
+/* An error about what is too long, with the place and the table; the session ends with it. */
+void my_emit_place(struct my_source *source, struct leat_err *err);
+
 /* How much of a transaction the batch has, into the position. */
 void my_emit_position(struct my_source *source);
 
