@@ -236,7 +236,7 @@ class _Session:
             self._error(1045, f"Access denied for user '{user}'@'localhost' (using password: {'YES' if answer else 'NO'})",
                         "28000")
             raise Gone
-        if answer and not mariadb:
+        if answer.strip(b"\0") and not mariadb:  # libmysqlclient says "no password" by a zero byte
             self._send(b"\x01\x03")  # it is in the server's cache
         self._ok()
 
