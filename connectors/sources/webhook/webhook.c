@@ -16,10 +16,12 @@
  *   3. Whether an idempotency key is known is asked and noted by the one thread that stores, so two
  *      copies of a request cannot pass each other. A repeat of one that is not durable yet waits
  *      for it.
- *   4. The resume token counts requests. Nothing has to be asked for again: a sender that got no
+ *   4. A file's events are in one commit as well; its bytes went ahead of them, where nobody sees them.
+ *   5. The resume token counts requests. Nothing has to be asked for again: a sender that got no
  *      answer sends again.
  */
 #include <leat/clock.h>
+#include <leat/log.h>
 #include <leat/source.h>
 
 #include <errno.h>
@@ -46,11 +48,16 @@ struct webhook_source {
     struct webhook_settings settings;
     const char *instance;
     struct gate gate;
-    pthread_mutex_t lock; /* over the three below */
+    pthread_mutex_t lock; /* over the four below */
     struct post_queue waiting;
     int wake_fd;  /* of the runner; -1: the source is not open */
+    const char *directory; /* of the store; NULL: it was never open */
     bool closed;  /* after a session: refuse at once */
+    _Atomic int64_t uploads; /* files on their way */
     /* our thread's */
+    struct post_queue files; /* those that wait to be stored, the first of them in the making */
+    int64_t files_moved_ms;  /* monotonic: when something of one was last stored */
+    bool files_dropped;      /* what is ahead in the batch belongs to nothing any more */
     struct leat_source_stats *stats;
     struct post_queue sent; /* in the order of their numbers */
     uint64_t number;        /* of the last that was put into a batch */
@@ -114,6 +121,7 @@ static int ingest_attach(void *ctx, const char *instance, struct leat_err *err)
     pthread_mutex_init(&s->lock, NULL);
     queue_init(&s->waiting);
     queue_init(&s->sent);
+    queue_init(&s->files);
     return LEAT_OK;
 }
 
@@ -142,6 +150,23 @@ static bool ingest_wants(const void *ctx, const struct leat_ingest_request *requ
                                    ROUTE_EVENT_TYPE(&route));
 }
 
+/* The spools of all files together are what the disk is asked for. */
+static unsigned begin_file(struct webhook_source *s, struct leat_ingest_request *r, struct post *p)
+{
+    pthread_mutex_lock(&s->lock);
+    const char *directory = s->closed ? NULL : s->directory;
+    pthread_mutex_unlock(&s->lock);
+    p->counted = directory != NULL;
+    if (p->counted && ++s->uploads > s->settings.files_max)
+        directory = NULL;
+    if (!directory) {
+        leat_ingest_problem(r, 503, "no file can be taken now; try again");
+        return 503;
+    }
+    unsigned status = gate_pieces_begin(&s->gate, r, &p->check);
+    return status ? status : post_upload(p, directory);
+}
+
 static int ingest_begin(void *ctx, struct leat_ingest_request *r)
 {
     struct webhook_source *s = ctx;
@@ -152,9 +177,15 @@ static int ingest_begin(void *ctx, struct leat_ingest_request *r)
     r->body_max = (size_t)s->settings.request_bytes_max;
     if (!p)
         leat_ingest_problem(r, 503, "out of memory");
-    else if (!post_check(p))
+    else if (!post_check(p) && (!p->is_file || !begin_file(s, r, p)))
         return LEAT_AGAIN;
     return LEAT_OK;
+}
+
+static int ingest_take(void *ctx, struct leat_ingest_request *r, struct leat_slice piece)
+{
+    (void)ctx;
+    return post_take(r->state, piece) ? LEAT_EDATA : LEAT_OK;
 }
 
 /* Wakes our thread for the first of many. */
@@ -177,7 +208,8 @@ static int ingest_finish(void *ctx, struct leat_ingest_request *r)
 {
     struct webhook_source *s = ctx;
     struct post *p = r->state;
-    if (gate_finish(&s->gate, r) || post_read(p))
+    unsigned status = p->is_file ? gate_pieces_end(&s->gate, r, &p->check) : gate_finish(&s->gate, r);
+    if (status || post_read(p))
         return LEAT_OK;
     if (p->taken)
         return LEAT_AGAIN;
@@ -202,8 +234,11 @@ static void ingest_answer(void *ctx, struct leat_ingest_request *r)
 
 static void ingest_release(void *ctx, struct leat_ingest_request *r)
 {
-    (void)ctx;
-    post_free(r->state);
+    struct webhook_source *s = ctx;
+    struct post *p = r->state;
+    if (p && p->counted)
+        s->uploads--;
+    post_free(p);
     r->state = NULL;
 }
 
@@ -233,6 +268,7 @@ static const struct leat_ingest_ops INGEST = {
     .detach = ingest_detach,
     .wants = ingest_wants,
     .begin = ingest_begin,
+    .take = ingest_take,
     .finish = ingest_finish,
     .submit = ingest_submit,
     .answer = ingest_answer,
@@ -250,9 +286,10 @@ static struct leat_value text_value(struct leat_slice text)
 }
 
 /* Attributes stand in the order in which declare_origin() names them. */
-static int put_event(struct leat_batch *batch, const struct post_event *e, uint32_t ordinal,
+static int put_event(struct leat_batch *batch, const struct post *p, size_t i, uint32_t ordinal,
                      struct leat_err *err)
 {
+    const struct post_event *e = &p->events[i];
     struct leat_event event = {
         .op = LEAT_OP_POST,
         .ordinal = ordinal,
@@ -265,7 +302,7 @@ static int put_event(struct leat_batch *batch, const struct post_event *e, uint3
         .attrs = {{.kind = LEAT_UUID, .text = leat_slice_of(e->id, sizeof e->id)},
                   text_value(e->external_id)},
     };
-    return leat_batch_add(batch, &event, err);
+    return p->is_file ? upload_add(p->upload, batch, &event, i, err) : leat_batch_add(batch, &event, err);
 }
 
 static int put_post(struct webhook_source *s, struct leat_batch *batch, const struct post *p,
@@ -291,7 +328,7 @@ static int put_post(struct webhook_source *s, struct leat_batch *batch, const st
     int status = leat_batch_begin(batch, &transaction, err);
     for (size_t i = 0; i < p->count && !status; i++)
         if (!p->events[i].refused)
-            status = put_event(batch, &p->events[i], ordinal++, err);
+            status = put_event(batch, p, i, ordinal++, err);
     return status ? status : leat_batch_commit(batch, ordinal, err);
 }
 
@@ -314,7 +351,7 @@ static void declare_origin(struct webhook_source *s)
 static void count_post(struct webhook_source *s, const struct post *p)
 {
     struct leat_source_stats *stats = s->stats;
-    stats->received_bytes += (int64_t)p->body.len;
+    stats->received_bytes += p->is_file ? upload_bytes(p->upload) : (int64_t)p->body.len;
     stats->received_messages++;
     stats->transactions++;
     stats->events += (int64_t)p->taken;
@@ -341,11 +378,15 @@ static void repeat(struct webhook_source *s, struct post *p, const struct once_e
         queue_put(&s->sent, p);
 }
 
+static const struct once_entry *original_of(const struct webhook_source *s, const struct post *p)
+{
+    return p->keyed ? once_find(&s->once, p->once.key, p->request->received_us) : NULL;
+}
+
 static int store_post(struct webhook_source *s, struct leat_batch *batch, struct post *p,
                       struct leat_err *err)
 {
-    const struct once_entry *original =
-        p->keyed ? once_find(&s->once, p->once.key, p->request->received_us) : NULL;
+    const struct once_entry *original = original_of(s, p);
     if (original) {
         repeat(s, p, original);
         return LEAT_OK;
@@ -363,6 +404,36 @@ static int store_post(struct webhook_source *s, struct leat_batch *batch, struct
     return status;
 }
 
+/* A file that cannot be read back fails alone. */
+static void file_fail(struct webhook_source *s, struct leat_batch *batch, const struct leat_err *err)
+{
+    leat_log_err(LEAT_LOG_ERROR, "webhook", s->instance, "file not stored", err);
+    leat_batch_ahead_drop(batch);
+    wake(queue_take(&s->files), POST_UNSTORED);
+}
+
+/* The first file goes on: its parts ahead, as far as they fit, then all its events at once. Other
+ * requests pass it meanwhile; files follow each other. LEAT_EOF: there is none. */
+static int file_step(struct webhook_source *s, struct leat_batch *batch, struct leat_err *err)
+{
+    struct post *p = s->files.first;
+    if (s->files_dropped)
+        leat_batch_ahead_drop(batch);
+    s->files_dropped = false;
+    if (!p)
+        return LEAT_EOF;
+    s->files_moved_ms = leat_clock_monotonic_ms();
+    int status = original_of(s, p) ? LEAT_OK : upload_ahead(p->upload, batch, err);
+    if (status == LEAT_ERETRY || status == LEAT_EDATA) {
+        file_fail(s, batch, err);
+        return LEAT_OK;
+    }
+    if (status)
+        return status;
+    p->queued_ms = s->files_moved_ms;
+    return store_post(s, batch, queue_take(&s->files), err);
+}
+
 /* Everything that waits, as far as it fits. LEAT_EOF: nothing did. LEAT_AGAIN: the batch is full. */
 static int take_waiting(struct webhook_source *s, struct leat_batch *batch, struct leat_err *err)
 {
@@ -373,10 +444,19 @@ static int take_waiting(struct webhook_source *s, struct leat_batch *batch, stru
     if (!s->origin_defined)
         status = leat_batch_origin(batch, &s->origin, err);
     s->origin_defined = !status;
-    while (!status && !leat_batch_full(batch) && (p = waiting_take(s)))
-        status = store_post(s, batch, p, err);
-    if (status || s->number == before)
-        return status ? status : leat_batch_full(batch) ? LEAT_AGAIN : LEAT_EOF;
+    while (!status && !leat_batch_full(batch) && (p = waiting_take(s))) {
+        if (p->is_file)
+            queue_put(&s->files, p);
+        else
+            status = store_post(s, batch, p, err);
+    }
+    if (!status)
+        status = file_step(s, batch, err);
+    bool moved = status != LEAT_EOF;
+    if (status < 0)
+        return status;
+    if (s->number == before)
+        return leat_batch_full(batch) ? LEAT_AGAIN : moved ? LEAT_OK : LEAT_EOF;
     int len = snprintf(token, sizeof token, TOKEN_FORMAT, s->number);
     status = leat_batch_position(batch, leat_slice_of(token, (size_t)len), err);
     return !status && leat_batch_full(batch) ? LEAT_AGAIN : status;
@@ -391,6 +471,7 @@ static int source_open(void *ctx, const struct leat_source_env *env, struct leat
     s->stats = env->stats;
     pthread_mutex_lock(&s->lock);
     s->wake_fd = env->wake_fd;
+    s->directory = env->directory;
     s->closed = false;
     pthread_mutex_unlock(&s->lock);
     declare_origin(s);
@@ -432,6 +513,10 @@ static void expire(struct webhook_source *s)
     while (s->waiting.first && s->waiting.first->queued_ms < oldest_ms)
         wake(queue_take(&s->waiting), POST_UNSTORED);
     pthread_mutex_unlock(&s->lock);
+    while (s->files.first && s->files.first->queued_ms < oldest_ms && s->files_moved_ms < oldest_ms) {
+        wake(queue_take(&s->files), POST_UNSTORED);
+        s->files_dropped = true;
+    }
     while (s->sent.first && s->sent.first->queued_ms < oldest_ms)
         wake(queue_take(&s->sent), POST_UNSTORED);
     s->stats->lag_us =
@@ -486,6 +571,8 @@ static void source_close(void *ctx)
     while ((p = queue_take(&s->waiting)))
         wake(p, POST_UNSTORED);
     pthread_mutex_unlock(&s->lock);
+    while ((p = queue_take(&s->files)))
+        wake(p, POST_UNSTORED);
     while ((p = queue_take(&s->sent)))
         wake(p, POST_UNSTORED);
 }

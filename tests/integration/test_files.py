@@ -1,0 +1,257 @@
+"""Files over HTTP: a form with a file becomes one transaction of part events, whole or not there, also after kill -9; it
+comes back as it was, or not at all."""
+import base64
+import gzip
+import hashlib
+import http.client
+import json
+import os
+import random
+import socket
+import subprocess
+import threading
+import uuid
+
+import pytest
+
+from tests.support import leatd, places
+from tests.support.hooks import Hooks
+
+FILE = "/file/open/shop/report.0/report.uploaded.0"
+PART = 512 << 10
+MIB = 1 << 20
+
+
+def form(content, fields=(), name="report.csv", boundary="XyZ", file_type="text/csv", field="file"):
+    """(Content-Type, body) of a form, fields first."""
+    out = b"".join(f'--{boundary}\r\nContent-Disposition: form-data; name="{key}"\r\n\r\n'.encode()
+                   + (value if isinstance(value, bytes) else value.encode()) + b"\r\n" for key, value in fields)
+    head = f'--{boundary}\r\nContent-Disposition: form-data; name="{field}"; filename="{name}"\r\nContent-Type: {file_type}\r\n\r\n'
+    return f"multipart/form-data; boundary={boundary}", out + head.encode() + content + f"\r\n--{boundary}--\r\n".encode()
+
+
+def noise(size, seed=1):
+    return random.Random(seed).randbytes(size)
+
+
+def sha(content):
+    return hashlib.sha256(content).hexdigest()
+
+
+@pytest.fixture(scope="module")
+def shared(built, tmp_path_factory):
+    hooks = Hooks(tmp_path_factory.mktemp("files"), sources={
+        "hooks": {"type": "webhook", "tenant": "acme"},
+        "open": {"type": "webhook", "authentication": "none"},
+        "small": {"type": "webhook", "authentication": "none", "file_size": "1MiB", "files_at_once": 1, "streams": ["shop/*/*"]}}
+    ).start()
+    yield hooks
+    assert hooks.stop() == 0
+
+
+@pytest.fixture
+def own(built, tmp_path):
+    made = []
+
+    def make(**settings):
+        made.append(Hooks(tmp_path, **settings))
+        return made[0]
+    yield make
+    for hooks in made:
+        if hooks.process and hooks.process.poll() is None:
+            hooks.kill9()
+
+
+def send(hooks, content, fields=(), path=FILE, seconds=60, headers=None, **how):
+    kind, body = form(content, fields, **how)
+    return hooks.post(path, body, type=kind, seconds=seconds, **(headers or {}))
+
+
+def parts(hooks, ids, *arguments):
+    by_id = {e["id"]: e for e in hooks.tail("--op", "post", *arguments)}
+    return [(by_id[i], json.loads(by_id[i]["text"])) for i in ids]
+
+
+def fetch(hooks, event_id, key=None, method="GET"):
+    """(status, headers, bytes, whole?)"""
+    c = http.client.HTTPConnection("127.0.0.1", hooks.port, timeout=60)
+    try:
+        c.request(method, f"/v1/files/{event_id}", headers={"Authorization": key} if key else {})
+        answer = c.getresponse()
+        try:
+            return answer.status, answer.headers, answer.read(), True
+        except http.client.IncompleteRead as e:
+            return answer.status, answer.headers, e.partial, False
+    finally:
+        c.close()
+
+
+# --- what is stored ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("size", [0, 1, 1000, 60000, 64 << 10, PART - 1, PART, PART + 1, 3 * PART, 3 * PART + 40000, 5 * MIB])
+def test_file__each_part_is_an_event_and_together_they_are_the_file(shared, size):
+    content = noise(size)
+    status, answer, headers = send(shared, content, [("fileId", "f-1"), ("type", "text/plain")])
+    assert status == 200 and headers["Content-Type"] == "application/json"
+    assert answer["success"] is True and answer["received"] is True and "error" not in answer
+    assert answer["checksum"] == sha(content) and answer["hashType"] == "SHA256"
+    total = max(1, -(-size // PART))
+    assert len(answer["eventIds"]) == total and all(uuid.UUID(i).version == 1 for i in answer["eventIds"])
+    events = parts(shared, answer["eventIds"])
+    assert [p["part"] for _, p in events] == list(range(1, total + 1))
+    for event, part in events:
+        assert {k: v for k, v in part.items() if k not in ("part", "data")} == {
+            "fileId": "f-1", "fileName": "report.csv", "fileType": "text/plain", "fileSize": size, "totalParts": total,
+            "checksum": sha(content), "hashType": "SHA256"}
+        assert event["topic"] == "report.uploaded.0" and event["tx"]["attrs"]["flowType"] == "report.0"
+    assert len({e["tx"]["id"] for e, _ in events}) == 1 and [e["ordinal"] for e, _ in events] == list(range(total))
+    assert b"".join(base64.b64decode(p["data"]) for _, p in events) == content
+    assert all(len(p["data"]) == 699052 for _, p in events[:-1])
+
+
+@pytest.mark.parametrize("path", [FILE, "/api/v1" + FILE, FILE.replace("/file/", "/events/"),
+                                  "/api/v1" + FILE.replace("/file/", "/events/")])
+def test_file__on_all_its_paths(shared, path):
+    status, answer, _ = send(shared, b"abc", path=path)
+    assert status == 200 and answer["checksum"] == sha(b"abc") and len(answer["eventIds"]) == 1
+    part = parts(shared, answer["eventIds"])[0][1]
+    assert part["fileType"] == "text/csv" and part["fileId"] == answer["eventIds"][0]  # the form said neither
+
+
+def test_file__extra_fields_are_in_each_part_and_our_names_win(shared):
+    status, answer, _ = send(shared, noise(PART + 1), [
+        ("additionalProperties", '{"a":1.50,"b":{"c":[null]},"checksum":"forged","note":"from properties","type":"kind","a":2}'),
+        ("note", 'line\r\n"quoted" ü'), ("part", "99"), ("data", "forged"), ("fileName", "forged")])
+    assert status == 200
+    for number, (event, part) in enumerate(parts(shared, answer["eventIds"]), 1):
+        assert '"a":1.50' in event["text"] and part["b"] == {"c": [None]} and part["type"] == "kind"
+        assert part["note"] == 'line\r\n"quoted" ü' and part["part"] == number and part["fileName"] == "report.csv"
+        assert part["checksum"] == answer["checksum"] and part["data"] != "forged"
+
+
+@pytest.mark.parametrize("sent, kept", [("a/b\\\\c.txt", "c.txt"), ("../../etc/passwd", "passwd"), ("C:\\\\x\\\\ü 😀.bin", "ü 😀.bin")])
+def test_file__a_name_is_a_name_and_no_path(shared, sent, kept):
+    status, answer, _ = send(shared, b"x", name=sent)
+    assert status == 200 and parts(shared, answer["eventIds"])[0][1]["fileName"] == kept
+
+
+def test_file__metadata_and_times_are_those_of_any_event(shared):
+    status, answer, _ = send(shared, noise(PART + 1), headers={
+        "x_flowcore_metadata_json": base64.b64encode(b'{"k":1}').decode(), "x_flowcore_event_time": "2020-01-02T03:04:05.678Z"})
+    assert status == 200
+    for event, _ in parts(shared, answer["eventIds"]):
+        assert event["metadata"]["k"] == "1" and event["event_time_us"] == 1577934245678000
+
+
+def test_file__under_an_idempotency_key_is_stored_once(shared):
+    content, how = noise(2 * PART, 7), {"headers": {"Idempotency_Key": '"file-7"'}}
+    first = send(shared, content, **how)
+    again = send(shared, content, **how)
+    assert first[0] == again[0] == 200 and again[1]["duplicate"] is True
+    assert again[1]["eventIds"] == first[1]["eventIds"] and again[1]["checksum"] == first[1]["checksum"]
+    assert send(shared, content + b"x", **how)[0] == 422
+    assert sum(e["id"] in first[1]["eventIds"] for e in shared.tail("--op", "post")) == 2
+
+
+def test_file__clients_of_all_kinds(shared, tmp_path):
+    content = noise(700000, 3)
+    (tmp_path / "x.bin").write_bytes(content)
+    url = f"http://127.0.0.1:{shared.port}{FILE}"
+    done = subprocess.run(["curl", "-sS", "-F", "fileId=1", "-F", f"file=@{tmp_path}/x.bin", url], capture_output=True, check=True)
+    chunked = subprocess.run(["curl", "-sS", "-H", "Transfer-Encoding: chunked", "-F", f"file=@{tmp_path}/x.bin", url],
+                             capture_output=True, check=True)
+    for answer in (json.loads(done.stdout), json.loads(chunked.stdout)):
+        assert answer["success"] and answer["checksum"] == sha(content) and len(answer["eventIds"]) == 2
+
+
+def test_file__other_requests_pass_one_that_is_being_stored(shared):
+    stored = []
+    uploader = threading.Thread(target=lambda: stored.append(send(shared, noise(48 * MIB), seconds=120)))
+    uploader.start()
+    posts = 0
+    while uploader.is_alive():
+        assert shared.post("/event/open/shop/order.0/order.created.0", {"pad": "x" * random.choice((1, 200000))})[0] == 200
+        posts += 1
+    assert stored[0][0] == 200 and posts > 10
+    assert shared.command("verify").returncode == 0
+
+
+# --- what is refused --------------------------------------------------------------------------------------------
+
+
+def raw(hooks, path, kind, body, **headers):
+    return hooks.post(path, body, type=kind, **headers)
+
+
+GOOD = form(b"abc")
+REFUSED = [
+    ("no boundary", FILE, "multipart/form-data", GOOD[1], 400),
+    ("not a form", FILE, "application/json", b"{}", 415),
+    ("another multipart", FILE, "multipart/mixed; boundary=XyZ", GOOD[1], 415),
+    ("cut", FILE, GOOD[0], GOOD[1][:-10], 400),
+    ("empty", FILE, GOOD[0], b"", 400),
+    ("no file", FILE, GOOD[0], b'--XyZ\r\nContent-Disposition: form-data; name="a"\r\n\r\nb\r\n--XyZ--', 400),
+    ("two files", FILE, GOOD[0], form(b"abc")[1].replace(b"--XyZ--\r\n", b"") + form(b"abc", name="x")[1], 400),
+    ("no name", FILE, *form(b"abc", name=""), 400),
+    ("a dot", FILE, *form(b"abc", name="x/.."), 400),
+    ("twice the same field", FILE, *form(b"abc", [("a", "1"), ("a", "2")]), 400),
+    ("properties are none", FILE, *form(b"abc", [("additionalProperties", "[1]")]), 400),
+    ("not UTF-8", FILE, *form(b"abc", [("a", b"\xff")]), 400),
+    ("long fields", FILE, *form(b"abc", [("a", "x" * 70000)]), 413),
+    ("many fields", FILE, *form(b"abc", [(f"a{n}", "") for n in range(300)]), 413),
+    ("too long", FILE.replace("open", "small"), *form(b"x" * (MIB + 1)), 413),
+    ("much too long", FILE.replace("open", "small"), *form(b"x" * (3 * MIB)), 413),
+    ("single", FILE.replace("/file/", "/event/"), *GOOD, 415),
+    ("no such stream", FILE.replace("open/shop", "small/other"), *GOOD, 404),
+]
+
+
+@pytest.mark.parametrize("path, kind, body, status", [r[1:] for r in REFUSED], ids=[r[0] for r in REFUSED])
+def test_file__what_is_malformed_or_too_large_is_refused_and_stores_nothing(shared, path, kind, body, status):
+    before = len(shared.tail())
+    got, problem, headers = raw(shared, path, kind, body)
+    assert got == status and headers["Content-Type"] == "application/problem+json"
+    assert problem["status"] == status and problem["error"] and problem["message"]
+    assert len(shared.tail()) == before
+
+
+def test_file__a_coding_is_415(shared):
+    assert raw(shared, FILE, GOOD[0], gzip.compress(GOOD[1]), Content_Encoding="gzip")[0] == 415
+
+
+def test_file__needs_the_key_of_its_source(shared):
+    path = FILE.replace("/open/", "/acme/")
+    assert send(shared, b"abc", path=path)[0] == 401
+    assert send(shared, b"abc", path=path, headers={"Authorization": shared.key("--tenant", "other")})[0] == 403
+    assert send(shared, b"abc", path=path, headers={"Authorization": shared.key("--tenant", "acme")})[0] == 200
+
+
+def half_sent(hooks, path, length=400000):
+    kind, body = form(b"x" * length)
+    s = socket.create_connection(("127.0.0.1", hooks.port))
+    s.sendall(f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+              + body[:length // 2])
+    return s
+
+
+def spools(hooks):
+    """Nameless files of the daemon."""
+    found = 0
+    for fd in os.listdir(f"/proc/{hooks.process.pid}/fd"):
+        try:
+            found += "(deleted)" in os.readlink(f"/proc/{hooks.process.pid}/fd/{fd}")
+        except FileNotFoundError:
+            pass
+    return found
+
+
+def test_file__more_at_once_than_are_taken_get_503_and_who_leaves_makes_room(shared):
+    path = FILE.replace("/open/", "/small/")
+    s = half_sent(shared, path)
+    places.wait_until(lambda: spools(shared) == 1, 10, "the first file begins")
+    status, _, headers = send(shared, b"abc", path=path)
+    assert status == 503 and headers["Retry-After"]
+    s.close()
+    places.wait_until(lambda: send(shared, b"abc", path=path)[0] == 200, 10, "room for the next file")
+    places.wait_until(lambda: spools(shared) == 0, 10, "no spool is left")
