@@ -168,6 +168,10 @@ int leat_store_reader_next(struct leat_store_reader *reader, struct leat_block_h
  * nothing is decompressed for them. 0: all come whole again. */
 void leat_store_reader_only(struct leat_store_reader *reader, uint32_t source_id);
 
+/* The same for blocks without an event of that time, both ends included. INT64_MIN, INT64_MAX: all come
+ * whole again. */
+void leat_store_reader_between(struct leat_store_reader *reader, int64_t from_us, int64_t to_us);
+
 /* A schema by source and number, looked up in the segment that the last block came from; the bytes
  * live in the arena. LEAT_EDATA if it is missing. */
 int leat_store_reader_schema(struct leat_store_reader *reader, uint32_t source_id, uint32_t ref,

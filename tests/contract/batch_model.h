@@ -130,7 +130,7 @@ static UNUSED void model_commit_line(struct batch_model *m, uint64_t total)
 static UNUSED void model_frames(struct batch_model *m, struct leat_slice raw,
                                 const struct leat_block_header *header)
 {
-    const struct leat_record_lookup lookup = {m, model_schema, model_origin, model_external};
+    const struct leat_record_lookup lookup = {m, model_schema, model_origin, model_external, false};
     struct leat_record_reader reader;
     leat_record_reader_init(&reader, raw, &lookup, &m->rows);
     uint32_t events = 0;

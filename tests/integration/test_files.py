@@ -26,7 +26,8 @@ def form(content, fields=(), name="report.csv", boundary="XyZ", file_type="text/
     """(Content-Type, body) of a form, fields first."""
     out = b"".join(f'--{boundary}\r\nContent-Disposition: form-data; name="{key}"\r\n\r\n'.encode()
                    + (value if isinstance(value, bytes) else value.encode()) + b"\r\n" for key, value in fields)
-    head = f'--{boundary}\r\nContent-Disposition: form-data; name="{field}"; filename="{name}"\r\nContent-Type: {file_type}\r\n\r\n'
+    head = (f'--{boundary}\r\nContent-Disposition: form-data; name="{field}"; filename="{name}"\r\n'
+            f"Content-Type: {file_type}\r\n\r\n")
     return f"multipart/form-data; boundary={boundary}", out + head.encode() + content + f"\r\n--{boundary}--\r\n".encode()
 
 
@@ -43,8 +44,8 @@ def shared(built, tmp_path_factory):
     hooks = Hooks(tmp_path_factory.mktemp("files"), sources={
         "hooks": {"type": "webhook", "tenant": "acme"},
         "open": {"type": "webhook", "authentication": "none"},
-        "small": {"type": "webhook", "authentication": "none", "file_size": "1MiB", "files_at_once": 1, "streams": ["shop/*/*"]}}
-    ).start()
+        "small": {"type": "webhook", "authentication": "none", "file_size": "1MiB", "files_at_once": 1,
+                  "streams": ["shop/*/*"]}}).start()
     yield hooks
     assert hooks.stop() == 0
 
@@ -89,7 +90,10 @@ def fetch(hooks, event_id, key=None, method="GET"):
 # --- what is stored ---------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("size", [0, 1, 1000, 60000, 64 << 10, PART - 1, PART, PART + 1, 3 * PART, 3 * PART + 40000, 5 * MIB])
+SIZES = [0, 1, 1000, 60000, 64 << 10, PART - 1, PART, PART + 1, 3 * PART, 3 * PART + 40000, 5 * MIB]
+
+
+@pytest.mark.parametrize("size", SIZES)
 def test_file__each_part_is_an_event_and_together_they_are_the_file(shared, size):
     content = noise(size)
     status, answer, headers = send(shared, content, [("fileId", "f-1"), ("type", "text/plain")])
@@ -121,7 +125,7 @@ def test_file__on_all_its_paths(shared, path):
 
 def test_file__extra_fields_are_in_each_part_and_our_names_win(shared):
     status, answer, _ = send(shared, noise(PART + 1), [
-        ("additionalProperties", '{"a":1.50,"b":{"c":[null]},"checksum":"forged","note":"from properties","type":"kind","a":2}'),
+        ("additionalProperties", '{"a":1.50,"b":{"c":[null]},"checksum":"forged","note":"here too","type":"kind","a":2}'),
         ("note", 'line\r\n"quoted" ü'), ("part", "99"), ("data", "forged"), ("fileName", "forged")])
     assert status == 200
     for number, (event, part) in enumerate(parts(shared, answer["eventIds"]), 1):
@@ -130,7 +134,8 @@ def test_file__extra_fields_are_in_each_part_and_our_names_win(shared):
         assert part["checksum"] == answer["checksum"] and part["data"] != "forged"
 
 
-@pytest.mark.parametrize("sent, kept", [("a/b\\\\c.txt", "c.txt"), ("../../etc/passwd", "passwd"), ("C:\\\\x\\\\ü 😀.bin", "ü 😀.bin")])
+@pytest.mark.parametrize("sent, kept", [("a/b\\\\c.txt", "c.txt"), ("../../etc/passwd", "passwd"),
+                                        ("C:\\\\x\\\\ü 😀.bin", "ü 😀.bin")])
 def test_file__a_name_is_a_name_and_no_path(shared, sent, kept):
     status, answer, _ = send(shared, b"x", name=sent)
     assert status == 200 and parts(shared, answer["eventIds"])[0][1]["fileName"] == kept
@@ -138,7 +143,8 @@ def test_file__a_name_is_a_name_and_no_path(shared, sent, kept):
 
 def test_file__metadata_and_times_are_those_of_any_event(shared):
     status, answer, _ = send(shared, noise(PART + 1), headers={
-        "x_flowcore_metadata_json": base64.b64encode(b'{"k":1}').decode(), "x_flowcore_event_time": "2020-01-02T03:04:05.678Z"})
+        "x_flowcore_metadata_json": base64.b64encode(b'{"k":1}').decode(),
+        "x_flowcore_event_time": "2020-01-02T03:04:05.678Z"})
     assert status == 200
     for event, _ in parts(shared, answer["eventIds"]):
         assert event["metadata"]["k"] == "1" and event["event_time_us"] == 1577934245678000
@@ -158,7 +164,8 @@ def test_file__clients_of_all_kinds(shared, tmp_path):
     content = noise(700000, 3)
     (tmp_path / "x.bin").write_bytes(content)
     url = f"http://127.0.0.1:{shared.port}{FILE}"
-    done = subprocess.run(["curl", "-sS", "-F", "fileId=1", "-F", f"file=@{tmp_path}/x.bin", url], capture_output=True, check=True)
+    done = subprocess.run(["curl", "-sS", "-F", "fileId=1", "-F", f"file=@{tmp_path}/x.bin", url],
+                          capture_output=True, check=True)
     chunked = subprocess.run(["curl", "-sS", "-H", "Transfer-Encoding: chunked", "-F", f"file=@{tmp_path}/x.bin", url],
                              capture_output=True, check=True)
     for answer in (json.loads(done.stdout), json.loads(chunked.stdout)):
@@ -255,3 +262,184 @@ def test_file__more_at_once_than_are_taken_get_503_and_who_leaves_makes_room(sha
     s.close()
     places.wait_until(lambda: send(shared, b"abc", path=path)[0] == 200, 10, "room for the next file")
     places.wait_until(lambda: spools(shared) == 0, 10, "no spool is left")
+
+
+# --- how it is read ---------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def reader(shared):
+    return shared.key("--rights", "read")
+
+
+def get(hooks, event_id, *arguments):
+    done = subprocess.run([str(leatd.binary()), "file", "get", event_id, "-c", str(hooks.config_file), *arguments],
+                          capture_output=True, timeout=120)
+    return done.returncode, done.stdout, done.stderr.decode()
+
+
+@pytest.mark.parametrize("size", [0, 1, PART, PART + 1, 5 * MIB + 77])
+def test_reading__by_the_id_of_any_part_the_file_comes_back(shared, reader, tmp_path, size):
+    content = noise(size, size)
+    answer = send(shared, content, [("fileId", "f-2")], name="smør.bin")[1]
+    for event_id in {answer["eventIds"][0], answer["eventIds"][-1], answer["eventIds"][0].upper()}:
+        status, headers, body, whole = fetch(shared, event_id, reader)
+        assert (status, whole) == (200, True) and body == content
+        assert int(headers["Content-Length"]) == size and headers["Content-Type"] == "application/octet-stream"
+        assert headers["Content-Disposition"] == "attachment; filename*=UTF-8''sm%C3%B8r.bin"
+        assert headers["Repr-Digest"] == f"sha-256=:{base64.b64encode(hashlib.sha256(content).digest()).decode()}:"
+        code, out, _ = get(shared, event_id)
+        assert code == 0 and out == content
+    code, out, _ = get(shared, answer["eventIds"][0], "-o", str(tmp_path / "out"), "--json")
+    assert code == 0 and (tmp_path / "out").read_bytes() == content and os.listdir(tmp_path) == ["out"]
+    about = json.loads(out)
+    assert (about["fileId"], about["fileName"], about["fileSize"]) == ("f-2", "smør.bin", size)
+    assert about["checksum"] == sha(content) and about["hashType"] == "SHA256" and about["source"] == "open"
+
+
+@pytest.mark.parametrize("moment", ["2001-01-01T00:00:00Z", "2100-01-01T00:00:00Z"])
+def test_reading__finds_a_file_whose_time_is_not_that_of_its_coming(shared, reader, moment):
+    content = noise(PART + 5, 99)
+    answer = send(shared, content, headers={"x_flowcore_event_time": moment})[1]
+    assert fetch(shared, answer["eventIds"][1], reader)[2] == content
+
+
+def test_reading__what_is_no_file_is_404(shared, reader):
+    event = shared.post("/event/open/shop/order.0/order.created.0", {"data": "x"})[1]["eventId"]
+    forged = shared.post("/event/open/shop/order.0/order.created.0", {"part": 1, "totalParts": 1, "fileSize": 3,
+                         "checksum": "0" * 64, "hashType": "SHA256", "data": "YWJj"})[1]["eventId"]
+    for event_id in (event, str(uuid.uuid1()), str(uuid.uuid4()), "x", "../../etc/passwd"):
+        assert fetch(shared, event_id, reader)[0] == 404
+    assert fetch(shared, event, reader, method="POST")[0] == 405
+    assert fetch(shared, event + "?after=end", reader)[0] == 400
+    code, out, _ = get(shared, event)
+    assert code == 1 and out == b""
+    assert fetch(shared, forged, reader)[0] in (404, 500) and get(shared, forged)[1] == b""
+    assert get(shared, "nonsense")[0] == 2 and get(shared, event, "--json")[0] == 2
+
+
+def test_reading__the_rules_of_keys_are_those_of_the_feed(shared, reader):
+    answer = send(shared, b"abc", path=FILE.replace("/open/", "/acme/"),
+                  headers={"Authorization": shared.key("--tenant", "acme")})[1]
+    event_id = answer["eventIds"][0]
+    assert fetch(shared, event_id)[0] == 401
+    assert fetch(shared, event_id, shared.key())[0] == 403
+    ours, others = shared.key("--rights", "read", "--tenant", "acme"), shared.key("--rights", "read", "--source", "open")
+    assert fetch(shared, event_id, ours)[0] == 403 and fetch(shared, event_id + "?tenant=acme", ours)[2] == b"abc"
+    assert fetch(shared, event_id + "?source=open", others)[0] == 404
+    assert fetch(shared, event_id + "?source=hooks", others)[0] == 403
+    assert fetch(shared, event_id, reader)[2] == b"abc"
+
+
+def test_reading__damage_is_an_error_and_never_the_whole(own, tmp_path):
+    hooks = own().start()
+    content = noise(6 * PART, 5)
+    answer = send(hooks, content)[1]
+    key = hooks.key("--rights", "read")
+    assert hooks.stop() == 0
+    segment = max(hooks.store_dir.glob("seg-*.mdb"), key=lambda p: p.stat().st_size)
+    needle = base64.b64encode(content[4 * PART + 300000:4 * PART + 300030])
+    bytes_ = bytearray(segment.read_bytes())
+    at = bytes_.find(needle)
+    if at < 0:  # compressed: anywhere among the parts
+        at = len(bytes_) // 2
+    bytes_[at] ^= 1
+    segment.write_bytes(bytes_)
+    hooks.start()
+    status, _, body, whole = fetch(hooks, answer["eventIds"][0], key)
+    assert (status == 200 and not whole and content.startswith(body) and len(body) < len(content)) or status == 500
+    code, out, error = get(hooks, answer["eventIds"][0])
+    assert code == 3 and content.startswith(out) and len(out) < len(content) and error
+    code, out, _ = get(hooks, answer["eventIds"][0], "-o", str(tmp_path / "copy"))
+    assert code == 3 and not list(tmp_path.glob("copy*"))
+    assert hooks.command("verify").returncode == 3
+
+
+def test_reading__parts_that_do_not_fit_together_are_never_the_whole(own, tmp_path):
+    """A batch can say that it is a file: its own checksum decides."""
+    hooks = own().start()
+    key = hooks.key("--rights", "read")
+
+    def batch(pieces, checksum, size, **changes):
+        events = [json.dumps({"fileId": "x", "fileName": "x", "fileType": "x", "fileSize": size, "checksum": checksum,
+                              "hashType": "SHA256", "part": n, "totalParts": len(pieces), **changes,
+                              "data": base64.b64encode(p).decode()}, separators=(",", ":")) for n, p in enumerate(pieces, 1)]
+        body = ("[" + ",".join(events) + "]").encode()
+        return hooks.post("/events/open/a/b/c", body)[1]["eventIds"][0]
+    good = [b"abc", b"def"]
+    assert fetch(hooks, batch(good, sha(b"abcdef"), 6), key)[2:] == (b"abcdef", True)
+    for wrong in (batch(good, sha(b"abcdeX"), 6), batch(good, sha(b"abcdef"), 7), batch(good, sha(b"abcdef"), 6, part=1),
+                  batch(good, sha(b"abcdef"), 6, totalParts=3)):
+        status, _, body, whole = fetch(hooks, wrong, key)
+        assert not whole and status == 200 and body in (b"", b"abc"), (status, body)
+        code, out, _ = get(hooks, wrong, "-o", str(tmp_path / "copy"))
+        assert code == 3 and not list(tmp_path.glob("copy*"))
+
+
+# --- crashes ----------------------------------------------------------------------------------------------------
+
+
+def upload(hooks, content, got):
+    kind, body = form(content)
+    c = http.client.HTTPConnection("127.0.0.1", hooks.port, timeout=60)
+    try:
+        c.request("POST", FILE, body, {"Content-Type": kind})
+        answer = c.getresponse()
+        got.append((answer.status, json.loads(answer.read())))
+    except (OSError, http.client.HTTPException):
+        got.append(None)
+
+
+def part_pages(hooks):
+    """Pages of long values in the newest segment."""
+    segment = max(hooks.store_dir.glob("seg-*.mdb"))
+    done = subprocess.run(["mdb_stat", "-n", "-s", "parts", str(segment)], capture_output=True, text=True, check=True)
+    return int(next(line.split()[-1] for line in done.stdout.splitlines() if "Overflow pages" in line))
+
+
+@pytest.mark.parametrize("megabytes", [4, 20, 60])
+def test_crash__a_kill_while_parts_are_ahead_leaves_nothing_of_the_file(own, megabytes):
+    hooks = own().start()
+    kept = send(hooks, b"kept")[1]["eventIds"][0]
+    got = []
+    uploader = threading.Thread(target=upload, args=(hooks, noise(96 * MIB), got))
+    uploader.start()
+    places.wait_until(lambda: part_pages(hooks) > megabytes * MIB // 4096, 60, "parts in the store")
+    hooks.kill9()
+    uploader.join()
+    assert got == [None]  # nothing was promised
+    assert part_pages(hooks) > 0  # they are really there
+    events = hooks.tail()
+    assert [e["id"] for e in events if e["op"] == "post"] == [kept]
+    assert hooks.command("verify").returncode == 0
+    hooks.start()
+    places.wait_until(lambda: part_pages(hooks) == 0, 20, "parts that belong to nothing are dropped")
+    content = noise(3 * PART, 8)
+    status, answer, _ = send(hooks, content)
+    assert status == 200 and get(hooks, answer["eventIds"][2])[1] == content
+    assert hooks.command("verify").returncode == 0 and hooks.stop() == 0
+
+
+def test_crash__a_file_that_was_promised_is_there_after_a_kill(own):
+    hooks = own().start()
+    content, got = noise(12 * MIB, 4), []
+    upload(hooks, content, got)
+    hooks.kill9()
+    assert got[0][0] == 200
+    hooks.start()
+    assert get(hooks, got[0][1]["eventIds"][0])[1] == content
+    assert hooks.command("verify").returncode == 0
+
+
+def test_crash__an_end_in_the_middle_is_a_503_and_leaves_nothing(own):
+    hooks = own().start()
+    got = []
+    uploader = threading.Thread(target=upload, args=(hooks, noise(96 * MIB), got))
+    uploader.start()
+    send(hooks, b"small")
+    places.wait_until(lambda: part_pages(hooks) > 0, 60, "parts in the store")
+    assert hooks.stop() == 0
+    uploader.join()
+    assert got[0] is None or got[0][0] in (200, 503)
+    posts = [e for e in hooks.tail() if e["op"] == "post"]
+    assert len(posts) == (1 + 192 if got[0] and got[0][0] == 200 else 1)

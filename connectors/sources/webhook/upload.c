@@ -1,7 +1,7 @@
 /*
- * Files are much larger than memory may be, so each byte goes to the spool as it comes, and comes back
- * part by part. Parts of more than LEAT_VALUE_INLINE_MAX, which is all but a short last one, are stored
- * ahead of their events (leat/batch.h).
+ * Files are much larger than memory may be, so each byte goes to the spool as it comes, and comes
+ * back part by part. Parts of more than LEAT_VALUE_INLINE_MAX, which is all but a short last one,
+ * are stored ahead of their events (leat/batch.h).
  */
 #include "sources/webhook/upload.h"
 
@@ -19,14 +19,20 @@
 #include "sources/webhook/json_scan.h"
 #include "sources/webhook/utf8.h"
 
-enum { DIGEST_BYTES = 32, DIGEST_TEXT = 2 * DIGEST_BYTES + 1, LOOK_BYTES = 8 << 20, NAMES_MAX = 256, ID_MAX = 40 };
+enum {
+    DIGEST_BYTES = 32,
+    DIGEST_TEXT = 2 * DIGEST_BYTES + 1,
+    LOOK_BYTES = 8 << 20,
+    NAMES_MAX = 256,
+    ID_MAX = 40
+};
 
 /* "fileId":"…", and so on, the JSON around the data included. */
 #define BODY_MAX (UPLOAD_PART_BYTES / 3 * 4 + 8 * UPLOAD_FIELDS_MAX + 64 * 1024)
 
 /* What only we say. */
-static const char *const RESERVED[] = {"fileId", "fileName",   "fileType", "fileSize", "checksum",
-                                       "hashType", "part", "totalParts", "data"};
+static const char *const RESERVED[] = {"fileId",   "fileName", "fileType",   "fileSize", "checksum",
+                                       "hashType", "part",     "totalParts", "data"};
 
 struct upload {
     struct multipart form;
@@ -41,14 +47,16 @@ struct upload {
     char file_name[MULTIPART_FILENAME_MAX + 1], part_type[MULTIPART_TYPE_MAX + 1];
     struct leat_buf fields; /* counted name, counted value, for each */
     struct leat_buf value;  /* of the field that is being read */
-    struct leat_slice names[NAMES_MAX]; /* of members that are there: in `fields`, or plain in `taken` */
+    struct leat_slice
+        names[NAMES_MAX]; /* of members that are there: in `fields`, or plain in `taken` */
     size_t name_count;
     struct leat_buf taken;
     struct leat_buf members;
     bool has_id;
     char id[ID_MAX];
     /* into the store */
-    struct leat_ahead *ahead; /* of each part, as far as they are; `len` 0: short, goes with its event */
+    struct leat_ahead
+        *ahead; /* of each part, as far as they are; `len` 0: short, goes with its event */
     size_t ahead_count;
     struct leat_buf body;
     size_t body_part; /* which part is in `body`, from 1; 0: none */
@@ -65,14 +73,16 @@ static const char NO_ROOM[] = "the disk has no room for the file now; try again"
 static const char NO_SPOOL[] = "the file cannot be kept now; try again";
 static const char NO_MEMORY[] = "no memory; try again";
 
-/* --- the spool ------------------------------------------------------------------------------------ */
+/* --- the spool
+ * ------------------------------------------------------------------------------------ */
 
 static int spool_open(const char *directory)
 {
     int fd = open(directory, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
     if (fd < 0 && (errno == EOPNOTSUPP || errno == EISDIR)) {
         char path[4096];
-        snprintf(path, sizeof path, "%s/upload-%d-%" PRId64, directory, (int)getpid(), leat_clock_monotonic_us());
+        snprintf(path, sizeof path, "%s/upload-%d-%" PRId64, directory, (int)getpid(),
+                 leat_clock_monotonic_us());
         fd = open(path, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0600);
         if (fd >= 0)
             unlink(path);
@@ -102,7 +112,8 @@ static unsigned spool_write(struct upload *u, struct leat_slice bytes, const cha
         if (n < 0 && errno == EINTR)
             continue;
         if (n <= 0)
-            return refuse(503, n && (errno == ENOSPC || errno == EDQUOT) ? NO_ROOM : NO_SPOOL, ret_why);
+            return refuse(503, n && (errno == ENOSPC || errno == EDQUOT) ? NO_ROOM : NO_SPOOL,
+                          ret_why);
         u->bytes += n;
         bytes = leat_slice_of(bytes.ptr + n, bytes.len - (size_t)n);
     }
@@ -116,14 +127,15 @@ static int spool_read(struct upload *u, int64_t at, size_t len, struct leat_err 
         if (n < 0 && errno == EINTR)
             continue;
         if (n <= 0)
-            return leat_fail_errno(err, LEAT_ERETRY, n ? errno : EIO, "cannot read a file back from %s",
-                                   u->directory);
+            return leat_fail_errno(err, LEAT_ERETRY, n ? errno : EIO,
+                                   "cannot read a file back from %s", u->directory);
         got += (size_t)n;
     }
     return LEAT_OK;
 }
 
-/* --- life ----------------------------------------------------------------------------------------- */
+/* --- life
+ * ----------------------------------------------------------------------------------------- */
 
 static bool hash_begin(struct upload *u)
 {
@@ -140,7 +152,8 @@ static bool hash_end(struct upload *u, char *ret_text)
     return true;
 }
 
-static unsigned open_parts(struct upload *u, const char *content_type, int64_t length, const char **ret_why)
+static unsigned open_parts(struct upload *u, const char *content_type, int64_t length,
+                           const char **ret_why)
 {
     if (!multipart_init(&u->form, content_type))
         return refuse(400, "the Content-Type has no proper boundary", ret_why);
@@ -153,8 +166,8 @@ static unsigned open_parts(struct upload *u, const char *content_type, int64_t l
     return length > 0 && !has_room(u->fd, 2 * length) ? refuse(503, NO_ROOM, ret_why) : 0;
 }
 
-unsigned upload_new(const char *content_type, const char *directory, int64_t file_max, int64_t length,
-                    struct upload **ret_upload, const char **ret_why)
+unsigned upload_new(const char *content_type, const char *directory, int64_t file_max,
+                    int64_t length, struct upload **ret_upload, const char **ret_why)
 {
     struct upload *u = calloc(1, sizeof *u);
     if (!u)
@@ -192,7 +205,8 @@ void upload_free(struct upload *u)
     free(u);
 }
 
-/* --- the form ------------------------------------------------------------------------------------- */
+/* --- the form
+ * ------------------------------------------------------------------------------------- */
 
 /* Senders that are old or on Windows send paths; what is kept names nothing but the file. */
 static bool file_name_read(const struct multipart_part *part, char *ret_name)
@@ -237,7 +251,9 @@ static unsigned part_end(struct upload *u, const char **ret_why)
     leat_buf_append_counted(&u->fields, leat_buf_slice(&u->value));
     if (u->fields.full)
         return refuse(413, "the fields of the form are too long", ret_why);
-    return utf8_check(leat_buf_slice(&u->value)) ? 0 : refuse(400, "a field of the form is not UTF-8", ret_why);
+    return utf8_check(leat_buf_slice(&u->value))
+               ? 0
+               : refuse(400, "a field of the form is not UTF-8", ret_why);
 }
 
 unsigned upload_take(struct upload *u, struct leat_slice piece, const char **ret_why)
@@ -266,7 +282,8 @@ unsigned upload_take(struct upload *u, struct leat_slice piece, const char **ret
     return status;
 }
 
-/* --- what it says of the file --------------------------------------------------------------------- */
+/* --- what it says of the file
+ * --------------------------------------------------------------------- */
 
 static bool is_reserved(struct leat_slice name)
 {
@@ -364,7 +381,8 @@ static unsigned put_property(struct upload *u, struct leat_slice key, struct lea
                              const char **ret_why)
 {
     size_t before = u->taken.len;
-    if (!leat_buf_reserve(&u->taken, key.len)) /* `taken` was reserved whole: names stay where they are */
+    if (!leat_buf_reserve(&u->taken,
+                          key.len)) /* `taken` was reserved whole: names stay where they are */
         return refuse(413, "the fields of the form are too long", ret_why);
     json_unquote(key, &u->taken);
     struct leat_slice name = leat_slice_of(u->taken.data + before, u->taken.len - before);
@@ -414,14 +432,17 @@ unsigned upload_end(struct upload *u, const char **ret_why)
     if (u->has_id)
         put_text(u, "fileId", id);
     put_text(u, "fileName", leat_slice_text(u->file_name));
-    put_text(u, "fileType", type.len        ? type
-                            : u->part_type[0] ? leat_slice_text(u->part_type)
-                                              : LEAT_SLICE_LITERAL("application/octet-stream"));
-    leat_buf_format(&u->members, "\"fileSize\":%" PRId64 ",\"checksum\":\"%s\",\"hashType\":\"SHA256\",", u->bytes,
-                    u->checksum);
+    put_text(u, "fileType",
+             type.len          ? type
+             : u->part_type[0] ? leat_slice_text(u->part_type)
+                               : LEAT_SLICE_LITERAL("application/octet-stream"));
+    leat_buf_format(&u->members,
+                    "\"fileSize\":%" PRId64 ",\"checksum\":\"%s\",\"hashType\":\"SHA256\",",
+                    u->bytes, u->checksum);
     put_fields(u);
     status = put_properties(u, ret_why);
-    return !status && u->members.full ? refuse(413, "the fields of the form are too long", ret_why) : status;
+    return !status && u->members.full ? refuse(413, "the fields of the form are too long", ret_why)
+                                      : status;
 }
 
 struct leat_slice upload_members(const struct upload *u)
@@ -449,7 +470,8 @@ const char *upload_checksum(const struct upload *u)
     return u->checksum;
 }
 
-/* --- into the store ------------------------------------------------------------------------------- */
+/* --- into the store
+ * ------------------------------------------------------------------------------- */
 
 static int no_memory(struct leat_err *err)
 {
@@ -465,7 +487,8 @@ static bool put_data(struct leat_buf *buf, const uint8_t *raw, size_t len)
     return true;
 }
 
-/* Fills `body` with that of a part; the file goes through the hash once, in the order of the parts. */
+/* Fills `body` with that of a part; the file goes through the hash once, in the order of the parts.
+ */
 static int body_make(struct upload *u, size_t part, struct leat_err *err)
 {
     int64_t at = (int64_t)part * UPLOAD_PART_BYTES, left = u->bytes - at;
@@ -482,7 +505,8 @@ static int body_make(struct upload *u, size_t part, struct leat_err *err)
     if (!u->has_id)
         leat_buf_format(&u->body, "\"fileId\":\"%s\",", u->id);
     leat_buf_append(&u->body, leat_buf_slice(&u->members));
-    leat_buf_format(&u->body, "\"part\":%zu,\"totalParts\":%zu,\"data\":\"", part + 1, upload_parts(u));
+    leat_buf_format(&u->body, "\"part\":%zu,\"totalParts\":%zu,\"data\":\"", part + 1,
+                    upload_parts(u));
     bool fits = put_data(&u->body, u->raw, len);
     leat_buf_append_text(&u->body, "\"}");
     u->body_part = part + 1;
@@ -496,7 +520,8 @@ static int is_what_came(struct upload *u, struct leat_err *err)
         return no_memory(err);
     return strcmp(again, u->checksum) == 0
                ? LEAT_OK
-               : leat_fail(err, LEAT_EDATA, "a file did not come back from %s as it was written", u->directory);
+               : leat_fail(err, LEAT_EDATA, "a file did not come back from %s as it was written",
+                           u->directory);
 }
 
 int upload_ahead(struct upload *u, struct leat_batch *batch, struct leat_err *err)
@@ -505,9 +530,11 @@ int upload_ahead(struct upload *u, struct leat_batch *batch, struct leat_err *er
     if (!u->ahead && !(u->ahead = calloc(parts, sizeof *u->ahead)))
         return no_memory(err);
     while (u->ahead_count < parts) {
-        int status = u->body_part == u->ahead_count + 1 ? LEAT_OK : body_make(u, u->ahead_count, err);
+        int status =
+            u->body_part == u->ahead_count + 1 ? LEAT_OK : body_make(u, u->ahead_count, err);
         if (!status && u->body.len > LEAT_VALUE_INLINE_MAX)
-            status = leat_batch_ahead(batch, leat_buf_slice(&u->body), &u->ahead[u->ahead_count], err);
+            status =
+                leat_batch_ahead(batch, leat_buf_slice(&u->body), &u->ahead[u->ahead_count], err);
         if (!status && u->ahead_count + 1 == parts)
             status = is_what_came(u, err);
         if (status)

@@ -26,8 +26,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 
 def curl(url, path):
-    subprocess.run(["curl", "-sS", "-F", "fileId=4711", "-F", "type=text/csv", "-F", f'file=@{path};filename="a b.csv"', url],
-                   check=True)
+    subprocess.run(["curl", "-sS", "-F", "fileId=4711", "-F", "type=text/csv",
+                    "-F", f'file=@{path};filename="a b.csv"', url], check=True)
 
 
 def curl_quotes(url, path):
@@ -37,7 +37,8 @@ def curl_quotes(url, path):
 
 def node(url, path):
     code = """const f = new FormData(); const {readFileSync} = require('fs');
-    f.append('additionalProperties', JSON.stringify({a: 1, b: ['x']})); f.append('fileId', 'id-1'); f.append('type', 'text/plain');
+    f.append('additionalProperties', JSON.stringify({a: 1, b: ['x']}));
+    f.append('fileId', 'id-1'); f.append('type', 'text/plain');
     f.append('file', new Blob([readFileSync(process.argv[1])], {type: 'text/plain'}), 'sm\\u00f8r "2".txt');
     fetch(process.argv[2], {method: 'POST', body: f}).then(r => process.exit(r.status == 204 ? 0 : 1));"""
     subprocess.run(["node", "-e", code, path, url], check=True)
