@@ -103,6 +103,10 @@ int leat_store_commit(struct leat_store *store, struct leat_store_write *writes,
  * Committer's thread. */
 int leat_store_room(struct leat_store *store, struct leat_err *err) LEAT_MUST_CHECK;
 
+/* Bytes that can be stored before something is full, by what the files say: a value larger than that
+ * should not be begun. Any thread. */
+int64_t leat_store_left(const struct leat_store *store);
+
 /* The directory; lives as long as the store. Any thread. */
 const char *leat_store_path(const struct leat_store *store);
 

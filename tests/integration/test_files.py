@@ -443,3 +443,60 @@ def test_crash__an_end_in_the_middle_is_a_503_and_leaves_nothing(own):
     assert got[0] is None or got[0][0] in (200, 503)
     posts = [e for e in hooks.tail() if e["op"] == "post"]
     assert len(posts) == (1 + 192 if got[0] and got[0][0] == 200 else 1)
+
+
+# --- no room ----------------------------------------------------------------------------------------------------
+
+
+def streamed(hooks, body, chunked):
+    """The status for a form from curl, which reads an answer while it still sends."""
+    how = ["-H", "Transfer-Encoding: chunked"] if chunked else []
+    done = subprocess.run(["curl", "-sS", "-o", "/dev/null", "-w", "%{http_code}", "-H", f"Content-Type: {GOOD[0]}", *how,
+                           "--data-binary", "@-", f"http://127.0.0.1:{hooks.port}{FILE}"], input=body, capture_output=True)
+    return done.stdout
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+def test_room__a_file_that_does_not_fit_is_503_and_harms_nobody(own, chunked):
+    hooks = own(store={"quota": "24MiB"}).start()
+    assert streamed(hooks, form(noise(30 * MIB))[1], chunked) == b"503"
+    assert [e for e in hooks.tail() if e["op"] == "post"] == [] and part_pages(hooks) == 0
+    assert hooks.post("/event/open/shop/order.0/order.created.0", {})[0] == 200
+    content = noise(6 * MIB)
+    status, answer, _ = send(hooks, content)
+    assert status == 200 and get(hooks, answer["eventIds"][0])[1] == content
+    places.wait_until(lambda: spools(hooks) == 0, 10, "no spool is left")
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=400m", "tmpfs", str(tmp_path)], capture_output=True)
+    if mounted.returncode:
+        pytest.skip("no tmpfs can be mounted here")
+    yield tmp_path
+    subprocess.run(["umount", "-l", str(tmp_path)], check=True)
+
+
+def test_room__a_disk_that_fills_meanwhile_is_503_and_all_goes_on_when_it_does_not(built, small_disk):
+    hooks = Hooks(small_disk, sources={"open": {"type": "webhook", "authentication": "none", "hold": "1s"}},
+                  store={"low_water": "20MiB"}).start()
+    got, ballast = [], small_disk / "ballast"
+    try:
+        uploader = threading.Thread(target=upload, args=(hooks, noise(100 * MIB), got))
+        uploader.start()
+        places.wait_until(lambda: part_pages(hooks) > 0, 60, "parts in the store")
+        with open(ballast, "wb") as f:
+            left = os.statvfs(small_disk)
+            os.posix_fallocate(f.fileno(), 0, left.f_bavail * left.f_frsize - 10 * MIB)
+        uploader.join()
+        assert got[0][0] == 503
+        assert [e for e in hooks.tail() if e["op"] == "post"] == []
+        ballast.unlink()
+        places.wait_until(lambda: hooks.post("/event/open/a/b/c", {})[0] == 200, 10, "the source goes on")
+        content = noise(20 * MIB)
+        status, answer, _ = send(hooks, content)
+        assert status == 200 and get(hooks, answer["eventIds"][-1])[1] == content
+        assert hooks.command("verify").returncode == 0 and hooks.stop() == 0
+    finally:
+        if hooks.process.poll() is None:
+            hooks.kill9()

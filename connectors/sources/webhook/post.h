@@ -53,7 +53,8 @@ struct post {
     struct leat_slice body;  /* what the events are slices of */
     struct leat_slice data_core, flow_type, topic, external_id;
     bool batch, lenient, is_json, is_file;
-    bool counted;                  /* among the files on their way */
+    bool counted;                  /* among the files on their way … */
+    int64_t waiting_bytes;         /* … and those that are here */
     struct upload *upload;         /* of a file, from the head on */
     struct signature_check check;  /* of its bytes, when they are signed */
     enum cloudevent_mode cloudevent;

@@ -48,12 +48,15 @@ struct webhook_source {
     struct webhook_settings settings;
     const char *instance;
     struct gate gate;
-    pthread_mutex_t lock; /* over the four below */
+    pthread_mutex_t lock; /* over the six below */
     struct post_queue waiting;
     int wake_fd;  /* of the runner; -1: the source is not open */
     const char *directory; /* of the store; NULL: it was never open */
+    int64_t (*room)(const void *store);
+    const void *store;
     bool closed;  /* after a session: refuse at once */
-    _Atomic int64_t uploads; /* files on their way */
+    _Atomic int64_t uploads;      /* files on their way */
+    _Atomic int64_t upload_bytes; /* of those that are here, whole, and wait to be stored */
     /* our thread's */
     struct post_queue files; /* those that wait to be stored, the first of them in the making */
     int64_t files_moved_ms;  /* monotonic: when something of one was last stored */
@@ -150,17 +153,26 @@ static bool ingest_wants(const void *ctx, const struct leat_ingest_request *requ
                                    ROUTE_EVENT_TYPE(&route));
 }
 
-/* The spools of all files together are what the disk is asked for. */
+/* A file that cannot fit must not be begun: what is stored of it would fill the store for all. In base64
+ * it is longer by a third, and may not compress. */
+static bool has_room(struct webhook_source *s, int64_t bytes)
+{
+    pthread_mutex_lock(&s->lock);
+    bool open = !s->closed && s->room;
+    int64_t left = open ? s->room(s->store) : 0;
+    pthread_mutex_unlock(&s->lock);
+    return open && left / 10 * 7 >= bytes + s->upload_bytes;
+}
+
 static unsigned begin_file(struct webhook_source *s, struct leat_ingest_request *r, struct post *p)
 {
     pthread_mutex_lock(&s->lock);
-    const char *directory = s->closed ? NULL : s->directory;
+    const char *directory = s->directory;
     pthread_mutex_unlock(&s->lock);
-    p->counted = directory != NULL;
-    if (p->counted && ++s->uploads > s->settings.files_max)
-        directory = NULL;
-    if (!directory) {
-        leat_ingest_problem(r, 503, "no file can be taken now; try again");
+    int64_t length = leat_ingest_length(r);
+    p->counted = true;
+    if (++s->uploads > s->settings.files_max || !has_room(s, length > 0 ? length : 0)) {
+        leat_ingest_problem(r, 503, "there is no room for this file now; try again");
         return 503;
     }
     unsigned status = gate_pieces_begin(&s->gate, r, &p->check);
@@ -211,6 +223,12 @@ static int ingest_finish(void *ctx, struct leat_ingest_request *r)
     unsigned status = p->is_file ? gate_pieces_end(&s->gate, r, &p->check) : gate_finish(&s->gate, r);
     if (status || post_read(p))
         return LEAT_OK;
+    if (p->is_file && !has_room(s, upload_bytes(p->upload))) {
+        leat_ingest_problem(r, 503, "there is no room for this file now; try again");
+        return LEAT_OK;
+    }
+    p->waiting_bytes = p->is_file ? upload_bytes(p->upload) : 0;
+    s->upload_bytes += p->waiting_bytes;
     if (p->taken)
         return LEAT_AGAIN;
     p->outcome = POST_STORED; /* all of nothing */
@@ -238,6 +256,8 @@ static void ingest_release(void *ctx, struct leat_ingest_request *r)
     struct post *p = r->state;
     if (p && p->counted)
         s->uploads--;
+    if (p)
+        s->upload_bytes -= p->waiting_bytes;
     post_free(p);
     r->state = NULL;
 }
@@ -472,6 +492,8 @@ static int source_open(void *ctx, const struct leat_source_env *env, struct leat
     pthread_mutex_lock(&s->lock);
     s->wake_fd = env->wake_fd;
     s->directory = env->directory;
+    s->room = env->room;
+    s->store = env->store;
     s->closed = false;
     pthread_mutex_unlock(&s->lock);
     declare_origin(s);
