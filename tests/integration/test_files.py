@@ -3,6 +3,7 @@ comes back as it was, or not at all."""
 import base64
 import gzip
 import hashlib
+import hmac
 import http.client
 import json
 import os
@@ -500,3 +501,24 @@ def test_room__a_disk_that_fills_meanwhile_is_503_and_all_goes_on_when_it_does_n
     finally:
         if hooks.process.poll() is None:
             hooks.kill9()
+
+
+# --- signed -----------------------------------------------------------------------------------------------------
+
+
+def test_signed__a_file_is_checked_while_it_streams(own, monkeypatch):
+    monkeypatch.setenv("FILES_SECRET", "hush")
+    hooks = own(sources={"open": {"type": "webhook", "authentication": "signature", "signature": "github",
+                                  "secret_env": ["FILES_SECRET"]}}).start()
+    content = noise(5 * MIB)
+    kind, body = form(content)
+    right = "sha256=" + hmac.new(b"hush", body, hashlib.sha256).hexdigest()
+    for changed, signature in ((body[:-1] + b"\t", right), (body, right[:-1] + ("0" if right[-1] != "0" else "1")),
+                               (body.replace(content[3 * MIB:3 * MIB + 9], b"123456789"), right)):
+        assert hooks.post(FILE, changed, type=kind, X_Hub_Signature_256=signature)[0] in (400, 401)
+    assert hooks.post(FILE, body, type=kind)[0] == 401
+    assert hooks.tail("--op", "post") == []
+    status, answer, _ = hooks.post(FILE, body, type=kind, X_Hub_Signature_256=right, X_GitHub_Delivery="d-1")
+    again = hooks.post(FILE, body, type=kind, X_Hub_Signature_256=right, X_GitHub_Delivery="d-1")
+    assert status == again[0] == 200 and again[1]["duplicate"] is True and again[1]["eventIds"] == answer["eventIds"]
+    assert get(hooks, answer["eventIds"][0])[1] == content
