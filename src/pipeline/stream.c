@@ -17,6 +17,7 @@ enum {
     SCHEMA_ARENA_SOFT = 16 << 20,
     ROW_ARENA_MAX = 64 << 20,
     LONG_VALUES_KEPT = 16,
+    PASSED_BLOCKS_MAX = 64, /* some milliseconds */
 };
 
 struct cached {
@@ -150,16 +151,23 @@ static void longs_release(struct leat_stream *s)
 /* --- reading -----------------------------------------------------------------------------------
  */
 
+static bool block_timely(const struct leat_stream *s)
+{
+    return s->block.max_time_us >= s->from_us && s->block.min_time_us <= s->to_us;
+}
+
 static int block_next(struct leat_stream *s, struct leat_err *err)
 {
     struct leat_slice raw;
-    int status;
+    int passed = 0;
     do {
-        status = leat_store_reader_next(s->reader, &s->block, &raw, err);
+        if (passed > PASSED_BLOCKS_MAX)
+            return LEAT_AGAIN;
+        int status = leat_store_reader_next(s->reader, &s->block, &raw, err);
         if (status)
             return status;
-    } while ((s->only && s->block.source_id != s->only) || s->block.max_time_us < s->from_us ||
-             s->block.min_time_us > s->to_us);
+        passed += !block_timely(s);
+    } while ((s->only && s->block.source_id != s->only) || !block_timely(s));
     if (s->cached_count > SCHEMA_SLOTS / 2 || s->schemas.used > SCHEMA_ARENA_SOFT)
         cache_clear(s);
     leat_record_reader_init(&s->records, raw, &s->lookup, &s->rows);

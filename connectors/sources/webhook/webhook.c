@@ -61,6 +61,7 @@ struct webhook_source {
     struct post_queue files; /* those that wait to be stored, the first of them in the making */
     int64_t files_moved_ms;  /* monotonic: when something of one was last stored */
     bool files_dropped;      /* what is ahead in the batch belongs to nothing any more */
+    uint64_t file_number;    /* of the last one that was put into a batch */
     struct leat_source_stats *stats;
     struct post_queue sent; /* in the order of their numbers */
     uint64_t number;        /* of the last that was put into a batch */
@@ -158,10 +159,10 @@ static bool ingest_wants(const void *ctx, const struct leat_ingest_request *requ
 static bool has_room(struct webhook_source *s, int64_t bytes)
 {
     pthread_mutex_lock(&s->lock);
-    bool open = !s->closed && s->room;
-    int64_t left = open ? s->room(s->store) : 0;
+    int64_t (*room)(const void *) = s->closed ? NULL : s->room;
+    const void *store = s->store;
     pthread_mutex_unlock(&s->lock);
-    return open && left / 10 * 7 >= bytes + s->upload_bytes;
+    return room && room(store) / 10 * 7 >= bytes + s->upload_bytes;
 }
 
 static unsigned begin_file(struct webhook_source *s, struct leat_ingest_request *r, struct post *p)
@@ -432,15 +433,26 @@ static void file_fail(struct webhook_source *s, struct leat_batch *batch, const 
     wake(queue_take(&s->files), POST_UNSTORED);
 }
 
-/* The first file goes on: its parts ahead, as far as they fit, then all its events at once. Other
- * requests pass it meanwhile; files follow each other. LEAT_EOF: there is none. */
+/* All its events at once. What lies ahead and came to be used by none (a repeat) is given up. */
+static int file_store(struct webhook_source *s, struct leat_batch *batch, struct post *p, struct leat_err *err)
+{
+    p->queued_ms = s->files_moved_ms;
+    int status = store_post(s, batch, p, err);
+    leat_batch_ahead_drop(batch);
+    s->file_number = s->number;
+    return status;
+}
+
+/* The first file goes on: its parts ahead, as far as they fit, then its events. Other requests pass it
+ * meanwhile; the next file begins when this one is durable, because no segment ends while something is
+ * ahead. LEAT_EOF: there is nothing to do. */
 static int file_step(struct webhook_source *s, struct leat_batch *batch, struct leat_err *err)
 {
     struct post *p = s->files.first;
     if (s->files_dropped)
         leat_batch_ahead_drop(batch);
     s->files_dropped = false;
-    if (!p)
+    if (!p || s->durable < s->file_number)
         return LEAT_EOF;
     s->files_moved_ms = leat_clock_monotonic_ms();
     int status = original_of(s, p) ? LEAT_OK : upload_ahead(p->upload, batch, err);
@@ -450,8 +462,7 @@ static int file_step(struct webhook_source *s, struct leat_batch *batch, struct 
     }
     if (status)
         return status;
-    p->queued_ms = s->files_moved_ms;
-    return store_post(s, batch, queue_take(&s->files), err);
+    return file_store(s, batch, queue_take(&s->files), err);
 }
 
 /* Everything that waits, as far as it fits. LEAT_EOF: nothing did. LEAT_AGAIN: the batch is full. */
@@ -521,7 +532,7 @@ static int source_start(void *ctx, struct leat_slice token, struct leat_err *err
     if (token_read(token, &s->number))
         return leat_fail(err, LEAT_ECONFIG, "the stored token is not one of a webhook source: \"%.*s\"",
                          LEAT_SLICE_ARG(token));
-    s->durable = s->number;
+    s->durable = s->file_number = s->number;
     once_forget_above(&s->once, s->number); /* the last session's that were not stored after all */
     s->stats->lag_us = s->stats->lag_bytes = s->stats->retained_bytes = 0;
     return LEAT_OK;

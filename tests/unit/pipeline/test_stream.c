@@ -283,6 +283,13 @@ static void stream__passes_over_blocks_of_other_times(void **state)
         assert_int_equal(e.event.event_time_us, 1000 * ms);
     }
     gives(LEAT_EOF, leat_stream_next(stream, &e, &err));
+    leat_stream_between(stream, 0, 0);
+    ok(leat_stream_seek(stream, 2, &err));
+    gives(LEAT_EOF, leat_stream_next(stream, &e, &err));
+    write_timed(t, 100);
+    ok(leat_stream_next(stream, &e, &err)); /* the first of them */
+    gives(LEAT_AGAIN, leat_stream_next(stream, &e, &err));
+    gives(LEAT_EOF, leat_stream_next(stream, &e, &err));
     leat_stream_between(stream, INT64_MIN, INT64_MAX);
     ok(leat_stream_seek(stream, 1, &err));
     for (int i = 0; i < 20; i++)
