@@ -23,7 +23,7 @@ endif
 WARN   := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wundef -Wformat=2
 HARDEN := -fPIE -fstack-protector-strong -fstack-clash-protection -fno-delete-null-pointer-checks \
           -fno-strict-overflow
-OPT    := -O2 -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3
+OPT    := -O3 -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3
 LINK   := -pie -Wl,-z,relro,-z,now -Wl,-z,noexecstack -Wl,--as-needed
 
 ifeq ($(VARIANT),asan)
