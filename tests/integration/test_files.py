@@ -522,3 +522,19 @@ def test_signed__a_file_is_checked_while_it_streams(own, monkeypatch):
     again = hooks.post(FILE, body, type=kind, X_Hub_Signature_256=right, X_GitHub_Delivery="d-1")
     assert status == again[0] == 200 and again[1]["duplicate"] is True and again[1]["eventIds"] == answer["eventIds"]
     assert get(hooks, answer["eventIds"][0])[1] == content
+
+
+def test_file__many_in_a_row_let_segments_end(own):
+    hooks = own(store={"segment_size": "2MiB"}).start()
+    contents = [noise(3 * MIB + n, n) for n in range(6)]
+    got = [[] for _ in contents]
+    uploaders = [threading.Thread(target=upload, args=(hooks, c, g)) for c, g in zip(contents, got)]
+    for u in uploaders:
+        u.start()
+    for u in uploaders:
+        u.join()
+    assert [g[0][0] for g in got] == [200] * 6
+    assert len(list(hooks.store_dir.glob("seg-*.mdb"))) >= 4
+    for content, g in zip(contents, got):
+        assert get(hooks, g[0][1]["eventIds"][3])[1] == content
+    assert hooks.command("verify").returncode == 0

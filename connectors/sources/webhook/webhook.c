@@ -434,7 +434,8 @@ static void file_fail(struct webhook_source *s, struct leat_batch *batch, const 
 }
 
 /* All its events at once. What lies ahead and came to be used by none (a repeat) is given up. */
-static int file_store(struct webhook_source *s, struct leat_batch *batch, struct post *p, struct leat_err *err)
+static int file_store(struct webhook_source *s, struct leat_batch *batch, struct post *p,
+                      struct leat_err *err)
 {
     p->queued_ms = s->files_moved_ms;
     int status = store_post(s, batch, p, err);
