@@ -4,13 +4,17 @@
 
 #include "daemon/connectors.h"
 #include "feed/feed.h"
+#include "feed/named.h"
 
 #include <stdlib.h>
 #include <string.h>
 
+enum { OWN_MOUNTS = 4 }; /* beside the sources', at most */
+
 struct intake {
     struct leat_ingest *ingest;
     struct feed *feed;
+    struct named *named;
     struct leat_api_keys *keys;
     struct leat_keyring *keyring;
     struct leat_ingest_mount *mounts;
@@ -76,6 +80,10 @@ static int feed_open(struct intake *intake, struct engine *engine, struct leat_e
         return status;
     leat_committer_watch(engine->committer, feed_wake_fd(intake->feed));
     intake->mounts[intake->mount_count++] = (struct leat_ingest_mount){&feed_ops, intake->feed, "feed"};
+    status = named_new(engine->store, &intake->named, err);
+    if (status)
+        return status;
+    intake->mounts[intake->mount_count++] = (struct leat_ingest_mount){&named_ops, intake->named, "readers"};
     return LEAT_OK;
 }
 
@@ -84,7 +92,7 @@ static int parts_open(struct intake *intake, struct engine *engine, struct leat_
     struct leat_ingest_options options = options_of(engine->config);
     const char *path = leat_config_settings(engine->config)->store.path;
     intake->address = options.listen;
-    intake->mounts = calloc(leat_config_instance_count(engine->config) + 2, sizeof *intake->mounts);
+    intake->mounts = calloc(leat_config_instance_count(engine->config) + OWN_MOUNTS, sizeof *intake->mounts);
     int status = intake->mounts ? LEAT_OK : leat_fail(err, LEAT_ERETRY, "out of memory for sources");
     if (!status)
         status = attach_all(intake, engine->config, err);
@@ -122,6 +130,8 @@ int intake_listen(struct intake *intake, struct leat_err *err)
         return LEAT_OK;
     int status = feed_start(intake->feed, err);
     if (!status)
+        status = named_start(intake->named, err);
+    if (!status)
         status = leat_ingest_start(intake->ingest, err);
     if (!status)
         LEAT_INFO("ingest", NULL, "listening", LEAT_F_TEXT("address", intake->address),
@@ -134,12 +144,14 @@ void intake_close(struct intake *intake)
     if (!intake)
         return;
     feed_stop(intake->feed);
+    named_stop(intake->named);
     leat_ingest_close(intake->ingest);
     while (intake->mount_count) {
         struct leat_ingest_mount *mount = &intake->mounts[--intake->mount_count];
         mount->ops->detach(mount->ctx);
     }
     feed_free(intake->feed);
+    named_free(intake->named);
     leat_keyring_free(intake->keyring);
     leat_api_keys_close(intake->keys);
     free(intake->mounts);
@@ -154,4 +166,9 @@ const struct leat_ingest_stats *intake_stats(const struct intake *intake)
 const struct feed_stats *intake_feed_stats(const struct intake *intake)
 {
     return feed_stats(intake->feed);
+}
+
+const struct named_stats *intake_named_stats(const struct intake *intake)
+{
+    return named_stats(intake->named);
 }

@@ -9,11 +9,13 @@
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 struct leat_readers {
     MDB_env *env;
     MDB_dbi db;
-    bool own; /* the environment is ours to close */
+    bool own;  /* the environment is ours to close */
+    bool none; /* there is no such database yet */
 };
 
 bool leat_reader_name_valid(const char *name)
@@ -53,7 +55,8 @@ static bool scope_read(struct leat_reader *r, char *ret_text)
     return true;
 }
 
-static bool record_read(struct leat_slice name, struct leat_slice bytes, struct leat_named_reader *ret_reader)
+static bool record_read(struct leat_slice name, struct leat_slice bytes,
+                        struct leat_named_reader *ret_reader)
 {
     struct leat_named_reader n = {.sequence = 0};
     struct leat_slice content;
@@ -81,26 +84,29 @@ static int fail(struct leat_err *err, int rc, const char *what)
 
 /* --- life ------------------------------------------------------------------------------------- */
 
+/* Nothing is made by looking: a store that was never written since readers have names has none. */
 static int database_open(struct leat_readers *readers)
 {
     MDB_txn *txn;
-    int rc = mdb_txn_begin(readers->env, NULL, 0, &txn);
+    int rc = mdb_txn_begin(readers->env, NULL, MDB_RDONLY, &txn);
     if (rc)
         return rc;
-    rc = mdb_dbi_open(txn, LEAT_META_READERS, MDB_CREATE, &readers->db);
+    rc = mdb_dbi_open(txn, LEAT_META_READERS, 0, &readers->db);
+    readers->none = rc == MDB_NOTFOUND;
     if (rc) {
         mdb_txn_abort(txn);
-        return rc;
+        return readers->none ? 0 : rc;
     }
-    return mdb_txn_commit(txn);
+    return mdb_txn_commit(txn); /* keeps the handle */
 }
 
 static int own_open(struct leat_readers *readers, const char *dir, struct leat_err *err)
 {
     char path[PATH_MAX];
-    int rc = leat_meta_path(dir, path, sizeof path)
-                 ? leat_env_open(path, true, LEAT_META_MAP_BYTES, &readers->env)
-                 : ENAMETOOLONG;
+    bool fits = leat_meta_path(dir, path, sizeof path);
+    if (fits && access(path, F_OK))
+        return leat_fail_errno(err, LEAT_ECONFIG, errno, "there is no store in \"%s\"", dir);
+    int rc = fits ? leat_env_open(path, true, LEAT_META_MAP_BYTES, &readers->env) : ENAMETOOLONG;
     readers->own = true;
     if (!rc)
         rc = database_open(readers);
@@ -155,11 +161,11 @@ static int find(struct leat_readers *readers, MDB_txn *txn, const char *name,
                : MDB_CORRUPTED;
 }
 
-int leat_readers_get(struct leat_readers *readers, const char *name, struct leat_named_reader *ret_reader,
-                     struct leat_err *err)
+int leat_readers_get(struct leat_readers *readers, const char *name,
+                     struct leat_named_reader *ret_reader, struct leat_err *err)
 {
     MDB_txn *txn;
-    int rc = mdb_txn_begin(readers->env, NULL, MDB_RDONLY, &txn);
+    int rc = readers->none ? MDB_NOTFOUND : mdb_txn_begin(readers->env, NULL, MDB_RDONLY, &txn);
     if (!rc) {
         rc = find(readers, txn, name, ret_reader);
         mdb_txn_abort(txn);
@@ -179,8 +185,8 @@ static int walk(struct leat_readers *readers, MDB_txn *txn, leat_named_reader_fn
     if (rc)
         return fail(err, rc, "read the readers");
     while (!status && (rc = mdb_cursor_get(cursor, &k, &v, MDB_NEXT)) == 0) {
-        bool good = record_read(leat_slice_of(k.mv_data, k.mv_size), leat_slice_of(v.mv_data, v.mv_size),
-                                &reader);
+        bool good = record_read(leat_slice_of(k.mv_data, k.mv_size),
+                                leat_slice_of(v.mv_data, v.mv_size), &reader);
         status = good ? each(arg, &reader, err) : fail(err, MDB_CORRUPTED, "");
     }
     mdb_cursor_close(cursor);
@@ -191,6 +197,8 @@ int leat_readers_each(struct leat_readers *readers, leat_named_reader_fn each, v
                       struct leat_err *err)
 {
     MDB_txn *txn;
+    if (readers->none)
+        return LEAT_OK;
     int rc = mdb_txn_begin(readers->env, NULL, MDB_RDONLY, &txn);
     if (rc)
         return fail(err, rc, "read the readers");
@@ -216,7 +224,8 @@ static int oldest_of(void *arg, const struct leat_named_reader *reader, struct l
 int leat_readers_oldest(struct leat_readers *readers, int64_t now_us, int64_t patience_ms,
                         uint64_t *ret_sequence, struct leat_err *err)
 {
-    int64_t patience_us = patience_ms && patience_ms < INT64_MAX / 1000 ? patience_ms * 1000 : INT64_MAX;
+    int64_t patience_us =
+        patience_ms && patience_ms < INT64_MAX / 1000 ? patience_ms * 1000 : INT64_MAX;
     struct oldest o = {patience_us < now_us ? now_us - patience_us : INT64_MIN, UINT64_MAX};
     int status = leat_readers_each(readers, oldest_of, &o, err);
     if (!status)
@@ -238,7 +247,8 @@ static int put(struct leat_readers *readers, MDB_txn *txn, const struct leat_nam
     return rc;
 }
 
-static int make(struct leat_readers *readers, MDB_txn *txn, struct leat_reader_commit *c, int64_t now_us)
+static int make(struct leat_readers *readers, MDB_txn *txn, struct leat_reader_commit *c,
+                int64_t now_us)
 {
     MDB_stat stat;
     int rc = mdb_stat(txn, readers->db, &stat);
@@ -253,13 +263,15 @@ static int make(struct leat_readers *readers, MDB_txn *txn, struct leat_reader_c
     return put(readers, txn, &c->reader);
 }
 
-static int move(struct leat_readers *readers, MDB_txn *txn, struct leat_reader_commit *c, int64_t now_us)
+static int move(struct leat_readers *readers, MDB_txn *txn, struct leat_reader_commit *c,
+                int64_t now_us)
 {
     struct leat_named_reader stored;
     int rc = find(readers, txn, c->reader.name, &stored);
     if (rc)
         return rc == MDB_NOTFOUND ? make(readers, txn, c, now_us) : rc;
-    bool foreign = strcmp(stored.tenant, c->reader.tenant) != 0 || strcmp(stored.source, c->reader.source) != 0;
+    bool foreign = strcmp(stored.tenant, c->reader.tenant) != 0 ||
+                   strcmp(stored.source, c->reader.source) != 0;
     bool forward = c->reader.sequence > stored.sequence;
     int64_t silent_us = now_us - stored.committed_at_us;
     c->outcome = foreign && !c->admin ? LEAT_READER_FOREIGN
@@ -274,11 +286,13 @@ static int move(struct leat_readers *readers, MDB_txn *txn, struct leat_reader_c
     return noted && c->outcome != LEAT_READER_FOREIGN ? put(readers, txn, &stored) : 0;
 }
 
-int leat_readers_commit(struct leat_readers *readers, struct leat_reader_commit *commits, size_t count,
-                        struct leat_err *err)
+int leat_readers_commit(struct leat_readers *readers, struct leat_reader_commit *commits,
+                        size_t count, struct leat_err *err)
 {
     MDB_txn *txn;
     int64_t now_us = leat_clock_wall_us();
+    if (readers->none)
+        return leat_fail(err, LEAT_ECONFIG, "the store is of an older leat: start the daemon once");
     int rc = mdb_txn_begin(readers->env, NULL, 0, &txn);
     if (rc)
         return fail(err, rc, "move a reader");
@@ -295,7 +309,7 @@ int leat_readers_drop(struct leat_readers *readers, const char *name, struct lea
 {
     MDB_txn *txn;
     MDB_val k = name_val(name);
-    int rc = mdb_txn_begin(readers->env, NULL, 0, &txn);
+    int rc = readers->none ? MDB_NOTFOUND : mdb_txn_begin(readers->env, NULL, 0, &txn);
     if (!rc) {
         rc = mdb_del(txn, readers->db, &k, NULL);
         if (rc)

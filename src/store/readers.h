@@ -43,8 +43,9 @@ enum leat_reader_outcome {
 };
 
 struct leat_reader_commit {
-    struct leat_named_reader reader; /* name, sequence and scope are looked at; the rest is filled in */
-    bool admin;                      /* whatever its scope */
+    struct leat_named_reader
+        reader; /* name, sequence and scope are looked at; the rest is filled in */
+    bool admin; /* whatever its scope */
     enum leat_reader_outcome outcome;
 };
 
@@ -59,8 +60,8 @@ int leat_readers_open(const char *path, struct leat_store *store, struct leat_re
 void leat_readers_close(struct leat_readers *readers); /* accepts NULL */
 
 /* LEAT_EOF: there is none of this name. */
-int leat_readers_get(struct leat_readers *readers, const char *name, struct leat_named_reader *ret_reader,
-                     struct leat_err *err) LEAT_MUST_CHECK;
+int leat_readers_get(struct leat_readers *readers, const char *name,
+                     struct leat_named_reader *ret_reader, struct leat_err *err) LEAT_MUST_CHECK;
 
 /* Calls back for each, in the order of their names, in one short read transaction. */
 typedef int (*leat_named_reader_fn)(void *arg, const struct leat_named_reader *reader,
@@ -70,11 +71,12 @@ int leat_readers_each(struct leat_readers *readers, leat_named_reader_fn each, v
 
 /* Moves or makes them, in this order and all durable at once; the outcomes, and where each reader
  * stands now, are filled in. On failure none has moved. */
-int leat_readers_commit(struct leat_readers *readers, struct leat_reader_commit *commits, size_t count,
-                        struct leat_err *err) LEAT_MUST_CHECK;
+int leat_readers_commit(struct leat_readers *readers, struct leat_reader_commit *commits,
+                        size_t count, struct leat_err *err) LEAT_MUST_CHECK;
 
 /* Forgets one, durably. LEAT_EOF: there is none of this name. */
-int leat_readers_drop(struct leat_readers *readers, const char *name, struct leat_err *err) LEAT_MUST_CHECK;
+int leat_readers_drop(struct leat_readers *readers, const char *name,
+                      struct leat_err *err) LEAT_MUST_CHECK;
 
 /* The least sequence that some reader has dealt with: what is behind it is still wanted. A reader
  * that gave no sign of life for `patience_ms` (0: however long) wants nothing any more. UINT64_MAX:

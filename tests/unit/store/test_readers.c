@@ -15,7 +15,8 @@ static struct leat_reader_commit wish(const char *name, uint64_t sequence)
     return c;
 }
 
-static enum leat_reader_outcome commit(struct leat_readers *readers, const char *name, uint64_t sequence)
+static enum leat_reader_outcome commit(struct leat_readers *readers, const char *name,
+                                       uint64_t sequence)
 {
     struct leat_reader_commit c = wish(name, sequence);
     ok(leat_readers_commit(readers, &c, 1, &err));
@@ -75,8 +76,10 @@ static void name__letters_digits_and_three_signs(void **state)
     longest[LEAT_READER_NAME_MAX] = '\0';
     assert_true(leat_reader_name_valid(longest));
     assert_true(leat_reader_name_valid("a") && leat_reader_name_valid("0.b_C-9"));
-    assert_false(leat_reader_name_valid("") || leat_reader_name_valid(".a") || leat_reader_name_valid("-"));
-    assert_false(leat_reader_name_valid("a b") || leat_reader_name_valid("a/b") || leat_reader_name_valid("\xc3\xa9"));
+    assert_false(leat_reader_name_valid("") || leat_reader_name_valid(".a") ||
+                 leat_reader_name_valid("-"));
+    assert_false(leat_reader_name_valid("a b") || leat_reader_name_valid("a/b") ||
+                 leat_reader_name_valid("\xc3\xa9"));
 }
 
 static void commit__is_there_after_a_restart_and_only_moves_forward(void **state)
@@ -98,7 +101,8 @@ static void commit__is_there_after_a_restart_and_only_moves_forward(void **state
 static void commit__of_many_keeps_their_order(void **state)
 {
     struct scene s = scene_open(state);
-    struct leat_reader_commit many[] = {wish("a", 5), wish("b", 1), wish("a", 4), wish("a", 9), wish("c", 0)};
+    struct leat_reader_commit many[] = {wish("a", 5), wish("b", 1), wish("a", 4), wish("a", 9),
+                                        wish("c", 0)};
     ok(leat_readers_commit(s.readers, many, 5, &err));
     assert_int_equal(many[0].outcome, LEAT_READER_MOVED);
     assert_int_equal(many[2].outcome, LEAT_READER_STOOD);
