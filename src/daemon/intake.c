@@ -4,6 +4,7 @@
 
 #include "daemon/connectors.h"
 #include "feed/feed.h"
+#include "feed/flowcore.h"
 #include "feed/named.h"
 
 #include <stdlib.h>
@@ -15,6 +16,7 @@ struct intake {
     struct leat_ingest *ingest;
     struct feed *feed;
     struct named *named;
+    struct flowcore *flowcore;
     struct leat_api_keys *keys;
     struct leat_keyring *keyring;
     struct leat_ingest_mount *mounts;
@@ -84,6 +86,11 @@ static int feed_open(struct intake *intake, struct engine *engine, struct leat_e
     if (status)
         return status;
     intake->mounts[intake->mount_count++] = (struct leat_ingest_mount){&named_ops, intake->named, "readers"};
+    status = flowcore_new(engine->store, &intake->flowcore, err);
+    if (status)
+        return status;
+    intake->mounts[intake->mount_count++] =
+        (struct leat_ingest_mount){&flowcore_ops, intake->flowcore, "flowcore"};
     return LEAT_OK;
 }
 
@@ -132,6 +139,8 @@ int intake_listen(struct intake *intake, struct leat_err *err)
     if (!status)
         status = named_start(intake->named, err);
     if (!status)
+        status = flowcore_start(intake->flowcore, err);
+    if (!status)
         status = leat_ingest_start(intake->ingest, err);
     if (!status)
         LEAT_INFO("ingest", NULL, "listening", LEAT_F_TEXT("address", intake->address),
@@ -145,6 +154,7 @@ void intake_close(struct intake *intake)
         return;
     feed_stop(intake->feed);
     named_stop(intake->named);
+    flowcore_stop(intake->flowcore);
     leat_ingest_close(intake->ingest);
     while (intake->mount_count) {
         struct leat_ingest_mount *mount = &intake->mounts[--intake->mount_count];
@@ -152,6 +162,7 @@ void intake_close(struct intake *intake)
     }
     feed_free(intake->feed);
     named_free(intake->named);
+    flowcore_free(intake->flowcore);
     leat_keyring_free(intake->keyring);
     leat_api_keys_close(intake->keys);
     free(intake->mounts);
@@ -171,4 +182,9 @@ const struct feed_stats *intake_feed_stats(const struct intake *intake)
 const struct named_stats *intake_named_stats(const struct intake *intake)
 {
     return named_stats(intake->named);
+}
+
+const struct flowcore_stats *intake_flowcore_stats(const struct intake *intake)
+{
+    return flowcore_stats(intake->flowcore);
 }

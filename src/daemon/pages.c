@@ -213,6 +213,8 @@ int pages_open(struct engine *engine, const struct intake *intake, struct pages 
         status = register_one(p, feed_metrics, NULL, intake_feed_stats(intake), err);
     if (!status && intake)
         status = register_one(p, named_metrics, NULL, intake_named_stats(intake), err);
+    if (!status && intake)
+        status = register_one(p, flowcore_metrics, NULL, intake_flowcore_stats(intake), err);
     if (!status)
         status = listen_on(p, leat_config_settings(engine->config)->http.listen, err);
     if (status) {

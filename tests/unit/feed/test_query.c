@@ -175,6 +175,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(query__path),          cmocka_unit_test(query__defaults),
         cmocka_unit_test(query__everything_at_once), cmocka_unit_test(query__what_is_refused),
+        cmocka_unit_test(query__a_reader_has_a_name),
         cmocka_unit_test(query__a_value_has_a_longest), cmocka_unit_test(glob__stars),
         cmocka_unit_test(fits__type_and_table), cmocka_unit_test(cursor__there_and_back),
         cmocka_unit_test(cursor__what_is_none),
