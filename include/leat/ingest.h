@@ -80,6 +80,12 @@ struct leat_ingest_request {
     void *state; /* the source's */
 };
 
+/* A path that a source takes, and what the document of the port says of it. */
+struct leat_ingest_path {
+    const char *methods; /* "GET,DELETE" */
+    const char *path;    /* "/v1/readers/{name}": a name in braces stands for one segment; NULL ends */
+};
+
 struct leat_ingest_ops {
     /* `instance` lives as long as the source. */
     int (*attach)(void *ctx, const char *instance, struct leat_err *err);
@@ -87,6 +93,10 @@ struct leat_ingest_ops {
 
     /* Whether the request is for this source, by method and target alone. */
     bool (*wants)(const void *ctx, const struct leat_ingest_request *request);
+
+    /* All that `wants` may say yes to: what is not in it is 404, so that no path stays undocumented.
+     * NULL: it is not looked at. */
+    const struct leat_ingest_path *paths;
 
     /* The headers are there. */
     int (*begin)(void *ctx, struct leat_ingest_request *request);

@@ -6,6 +6,7 @@
 #include "feed/feed.h"
 #include "feed/flowcore.h"
 #include "feed/named.h"
+#include "feed/openapi.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -91,6 +92,7 @@ static int feed_open(struct intake *intake, struct engine *engine, struct leat_e
         return status;
     intake->mounts[intake->mount_count++] =
         (struct leat_ingest_mount){&flowcore_ops, intake->flowcore, "flowcore"};
+    intake->mounts[intake->mount_count++] = (struct leat_ingest_mount){&openapi_ops, NULL, "openapi"};
     return LEAT_OK;
 }
 

@@ -319,9 +319,15 @@ static void release(void *ctx, struct leat_ingest_request *request)
     f->stats.readers--;
 }
 
+static const struct leat_ingest_path PATHS[] = {
+    {"GET", "/v1/events"},
+    {NULL, NULL},
+};
+
 const struct leat_ingest_ops feed_ops = {.attach = attach,
                                          .detach = detach,
                                          .wants = wants,
+                                         .paths = PATHS,
                                          .begin = begin,
                                          .finish = finish,
                                          .submit = submit,

@@ -172,9 +172,16 @@ static void release(void *ctx, struct leat_ingest_request *request)
     request->state = NULL;
 }
 
+static const struct leat_ingest_path PATHS[] = {
+    {"GET", "/api/v1/time-buckets"},
+    {"GET", "/api/v1/events"},
+    {NULL, NULL},
+};
+
 const struct leat_ingest_ops flowcore_ops = {.attach = attach,
                                              .detach = detach,
                                              .wants = wants,
+                                             .paths = PATHS,
                                              .begin = begin,
                                              .finish = finish,
                                              .submit = submit,

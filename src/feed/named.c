@@ -329,9 +329,17 @@ static void release(void *ctx, struct leat_ingest_request *request)
     request->state = NULL;
 }
 
+static const struct leat_ingest_path PATHS[] = {
+    {"GET", "/v1/readers"},
+    {"GET,DELETE", "/v1/readers/{name}"},
+    {"POST", "/v1/readers/{name}/commit"},
+    {NULL, NULL},
+};
+
 const struct leat_ingest_ops named_ops = {.attach = attach,
                                           .detach = detach,
                                           .wants = wants,
+                                          .paths = PATHS,
                                           .begin = begin,
                                           .finish = finish,
                                           .submit = submit,
