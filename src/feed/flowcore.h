@@ -24,6 +24,7 @@ enum {
     FLOWCORE_REQUESTS_MAX = 200,
     FLOWCORE_HELD_BYTES = 32 << 20,
     FLOWCORE_PAGE_BYTES = 1 << 20,
+    FLOWCORE_PIECE_BYTES = 16 << 10, /* … of many that are asked for at once */
     FLOWCORE_EVENT_BYTES_MAX =
         96 << 20,                   /* of a text: a body of 64 MiB that is not JSON, as base64 */
     FLOWCORE_SEARCH_MS = 20 * 1000, /* a page that is not full until then is given as it is */

@@ -178,22 +178,51 @@ static void hold(struct flowcore_shelf *shelf, struct flowcore_page *p)
     p->held = p->out.len;
 }
 
-/* False: it does not fit beside the others. */
+/* Each takes an eighth of what is left at most, so that many do not hold much. */
+static size_t budget(const struct flowcore_shelf *shelf)
+{
+    int64_t left = (FLOWCORE_HELD_BYTES - shelf->stats->held_bytes) / 8;
+    return left > FLOWCORE_PAGE_BYTES    ? FLOWCORE_PAGE_BYTES
+           : left < FLOWCORE_PIECE_BYTES ? FLOWCORE_PIECE_BYTES
+                                         : (size_t)left;
+}
+
+/* A text beyond the budget goes alone, when the memory of all has room for it or nothing else is in
+ * it. */
+static bool fits(const struct flowcore_shelf *shelf, const struct flowcore_page *p)
+{
+    int64_t others = shelf->stats->held_bytes - (int64_t)p->held;
+    return p->out.len <= budget(shelf) ||
+           (!p->shown && (others == 0 || others + (int64_t)p->out.len <= FLOWCORE_HELD_BYTES));
+}
+
+/* False: it does not fit; then p->refusal says what that means for a page without events. */
 static bool put(struct flowcore_shelf *shelf, struct flowcore_page *p,
-                const struct leat_event *event, const struct catalog_post *post)
+                const struct leat_event *event, const struct catalog_post *post, uint64_t sequence)
 {
     size_t len = p->out.len;
     leat_buf_append_text(&p->out, p->shown ? "," : "{\"events\":[");
-    if (!flowcore_event_write(post, event, &p->out) ||
-        (p->shown && p->out.len > FLOWCORE_PAGE_BYTES)) {
+    bool written = flowcore_event_write(post, event, &p->out);
+    if (!written || !fits(shelf, p)) {
+        p->refusal = written ? 503 : 500;
         p->out.len = len;
         p->out.full = false;
+        leat_buf_shrink(&p->out, len + FLOWCORE_PIECE_BYTES);
         return false;
     }
     p->shown++;
+    p->last_id = post->id;
+    p->last_sequence = sequence;
     shelf->stats->events++;
     hold(shelf, p);
     return true;
+}
+
+static bool refused(struct flowcore_page *p)
+{
+    return p->refusal == 503
+               ? done(p, 503, "an event is larger than what is left of the memory now; try again")
+               : done(p, 500, "an event is larger than this port gives out");
 }
 
 static enum verdict visit_read(struct flowcore_shelf *shelf, struct flowcore_page *p,
@@ -204,10 +233,8 @@ static enum verdict visit_read(struct flowcore_shelf *shelf, struct flowcore_pag
         return GO_ON;
     if (p->query.has_to && time_uuid_compare(&post->id, &p->query.to) > 0)
         return GO_ON;
-    if (!put(shelf, p, &e->event, post))
+    if (!put(shelf, p, &e->event, post, e->sequence))
         return TOO_LARGE;
-    if (p->shown == p->query.page || p->out.len >= FLOWCORE_PAGE_BYTES)
-        place_keep(shelf, p, &post->id, true, e->sequence);
     return p->shown == p->query.page || p->out.len >= FLOWCORE_PAGE_BYTES ? ENOUGH : GO_ON;
 }
 
@@ -217,6 +244,8 @@ static bool page_end(struct flowcore_shelf *shelf, struct flowcore_page *p, bool
     struct feed_cursor at = {leat_store_tag(shelf->store), p->position};
     if (!p->shown)
         leat_buf_append_text(&p->out, "{\"events\":[");
+    else if (!p->query.descending) /* its consumer comes back with this id */
+        place_keep(shelf, p, &p->last_id, true, p->last_sequence);
     leat_buf_append_text(&p->out, "]");
     if (more) {
         flowcore_cursor_text(&at, p->by_time ? &p->bound : NULL, cursor);
@@ -241,9 +270,7 @@ static bool turn_read(struct flowcore_shelf *shelf, struct flowcore_page *p, int
     case WALK_FAILED:
         return p->shown ? page_end(shelf, p, true) : broken(shelf, p, &err);
     case WALK_STOPPED:
-        if (!p->shown)
-            return done(p, 500, "an event is larger than this port gives out");
-        return page_end(shelf, p, p->position < p->last);
+        return p->shown ? page_end(shelf, p, p->position < p->last) : refused(p);
     case WALK_END:
         remember(shelf, p);
         return page_end(shelf, p, false);
@@ -290,12 +317,12 @@ static bool turn_back(struct flowcore_shelf *shelf, struct flowcore_page *p, int
             status = leat_stream_next(shelf->stream, &e, &err);
         if (status)
             return broken(shelf, p, &err);
-        if (!is_wanted(shelf, p, &e, &post) || !put(shelf, p, &e.event, &post))
+        if (!is_wanted(shelf, p, &e, &post) || !put(shelf, p, &e.event, &post, sequence))
             break;
         if (leat_clock_monotonic_ms() >= until_ms)
             return false;
     }
-    return page_end(shelf, p, false);
+    return p->shown || !p->refusal ? page_end(shelf, p, false) : refused(p);
 }
 
 /* --- where to begin ------------------------------------------------------------------------------

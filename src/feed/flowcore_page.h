@@ -48,8 +48,11 @@ struct flowcore_page {
     size_t latest_count; /* of all that were found */
     struct leat_buf out;
     int64_t shown;
-    size_t held;     /* of `out`, that is counted */
-    unsigned status; /* 0: not done */
+    size_t held;              /* of `out`, that is counted */
+    struct time_uuid last_id; /* of the last event in it, and its sequence */
+    uint64_t last_sequence;
+    unsigned refusal; /* the status if the next event can be given to nobody now */
+    unsigned status;  /* 0: not done */
     const char *problem;
 };
 

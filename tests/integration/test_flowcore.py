@@ -2,6 +2,7 @@
 gets each event once, whenever it was stored; ids are positions; pages, orders and refusals of the two requests."""
 import json
 import random
+import socket
 import threading
 import time
 import urllib.error
@@ -334,10 +335,53 @@ def test_walk__at_the_end_costs_nothing(own):
 
     def ticks():
         return sum(int(n) for n in open(f"/proc/{own.process.pid}/stat").read().rsplit(")", 1)[1].split()[11:13])
-    before = ticks()
-    for _ in range(100):
-        assert events(own, hour, afterEventId=nobody)[0] == []
-    assert ticks() - before <= 30  # hundredths of a second, for a hundred requests
+    last = walk(own, hour, page=5000)[-1]["eventId"]
+    for asked in (nobody, last):
+        assert events(own, hour, afterEventId=asked)[0] == []  # this one may look through the hour
+        before = ticks()
+        for _ in range(100):
+            assert events(own, hour, afterEventId=asked)[0] == []
+        assert ticks() - before <= 30  # hundredths of a second, for a hundred requests
+
+
+def test_slow__consumers_harm_nobody_and_memory_is_bounded(own):
+    """180 requests for a page of a megabyte that nobody reads, beside a consumer."""
+    body = [{"n": i, "x": "y" * 900} for i in range(1000)]
+    for _ in range(10):
+        assert own.post(EVENTS, body, x_flowcore_event_time="2025-03-01T07:00:00Z")[0] == 200
+    hour = "20250301070000"
+    assert len(walk(own, hour)) == 10000
+    sockets = []
+    for _ in range(180):
+        s = socket.create_connection(("127.0.0.1", own.port))
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        s.sendall(f"GET /api/v1/events?eventTypeId={TYPE}&timeBucket={hour} HTTP/1.1\r\nHost: x\r\n"
+                  f"Authorization: {own.reading}\r\n\r\n".encode())
+        sockets.append(s)
+
+    def held():
+        text = urllib.request.urlopen(f"http://127.0.0.1:{own.http_port}/metrics", timeout=10).read().decode()
+        return {line.split()[0]: float(line.split()[1]) for line in text.splitlines() if line.startswith("leat_flowcore_")}
+    peak, begun = {}, held()["leat_flowcore_events_total"]
+
+    def given():
+        found = held()
+        for name, value in found.items():
+            peak[name] = max(value, peak.get(name, 0))
+        return found["leat_flowcore_events_total"] - begun
+    wait_until(lambda: given() > 5000, 30, "pages for those who do not read")
+    status, answer = get(own, "events", {"eventTypeId": TYPE, "timeBucket": hour})
+    assert (status == 200 and answer["events"]) or status == 503
+    assert own.post(EVENT, {"n": 1})[0] == 200
+    given()
+    rss = int(next(line for line in open(f"/proc/{own.process.pid}/status") if line.startswith("VmHWM")).split()[1]) // 1024
+    held_mib = peak["leat_flowcore_held_bytes"] / 2**20
+    print(f"{held_mib:.1f} MiB held for {peak['leat_flowcore_requests']:.0f} at most, {rss} MiB in all")
+    assert held_mib < 40 and rss < 256
+    for s in sockets:
+        s.close()
+    wait_until(lambda: held()["leat_flowcore_requests"] == 0, 60, "nobody is left")
+    assert held()["leat_flowcore_held_bytes"] == 0 and len(walk(own, hour)) == 10000
 
 
 # --- the real packages ------------------------------------------------------------------------------------------
