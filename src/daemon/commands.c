@@ -66,6 +66,14 @@ static const struct command_option READERS_OPTIONS[] = {
     OPTION_CONFIG, OPTION_STORE, OPTION_JSON, OPTION_END,
 };
 
+static const struct command_option FILE_OPTIONS[] = {
+    OPTION_CONFIG,
+    OPTION_STORE,
+    {"output", 'o', "FILE", "where to; there is nothing under this name until all of it fits"},
+    {"json", 0, NULL, "with --output: what is known of the file, as JSON"},
+    OPTION_END,
+};
+
 static const struct command_option CONFIG_OPTIONS[] = {OPTION_END};
 
 const struct command commands[] = {
@@ -114,6 +122,11 @@ const struct command commands[] = {
      "A reader is made by its first commit over HTTP. One that is dropped is forgotten: under its name\n"
      "reading begins anew, and nothing is kept for it any more. Works beside a running daemon.",
      READERS_OPTIONS, 2, cmd_readers},
+    {"file", "files that were brought over HTTP", "file get ID [-o FILE [--json]] [-c FILE | --store DIR]\n",
+     "Puts a file together from its events, by the id of any of them, and checks its SHA-256. Without\n"
+     "--output it goes to standard output. Works beside a running daemon. Ends with 3 when it is damaged:\n"
+     "then nothing is left under FILE, and what went to standard output is not all of it.",
+     FILE_OPTIONS, 2, cmd_file},
     {"config", "the manual of the configuration", "config reference\n",
      "Prints the text of conf/leat.yaml: every option with its meaning, range and default.",
      CONFIG_OPTIONS, 1, cmd_config},

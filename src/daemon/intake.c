@@ -4,6 +4,7 @@
 
 #include "daemon/connectors.h"
 #include "feed/feed.h"
+#include "feed/files.h"
 #include "feed/flowcore.h"
 #include "feed/named.h"
 #include "feed/openapi.h"
@@ -11,13 +12,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { OWN_MOUNTS = 4 }; /* beside the sources', at most */
+enum { OWN_MOUNTS = 5 }; /* beside the sources', at most */
 
 struct intake {
     struct leat_ingest *ingest;
     struct feed *feed;
     struct named *named;
     struct flowcore *flowcore;
+    struct feed_files *files;
     struct leat_api_keys *keys;
     struct leat_keyring *keyring;
     struct leat_ingest_mount *mounts;
@@ -93,7 +95,11 @@ static int feed_open(struct intake *intake, struct engine *engine, struct leat_e
     intake->mounts[intake->mount_count++] =
         (struct leat_ingest_mount){&flowcore_ops, intake->flowcore, "flowcore"};
     intake->mounts[intake->mount_count++] = (struct leat_ingest_mount){&openapi_ops, NULL, "openapi"};
-    return LEAT_OK;
+    status = feed_files_new(engine->store, &intake->files, err);
+    if (!status)
+        intake->mounts[intake->mount_count++] =
+            (struct leat_ingest_mount){&feed_files_ops, intake->files, "files"};
+    return status;
 }
 
 static int parts_open(struct intake *intake, struct engine *engine, struct leat_err *err)
@@ -143,6 +149,8 @@ int intake_listen(struct intake *intake, struct leat_err *err)
     if (!status)
         status = flowcore_start(intake->flowcore, err);
     if (!status)
+        status = feed_files_start(intake->files, err);
+    if (!status)
         status = leat_ingest_start(intake->ingest, err);
     if (!status)
         LEAT_INFO("ingest", NULL, "listening", LEAT_F_TEXT("address", intake->address),
@@ -157,6 +165,7 @@ void intake_close(struct intake *intake)
     feed_stop(intake->feed);
     named_stop(intake->named);
     flowcore_stop(intake->flowcore);
+    feed_files_stop(intake->files);
     leat_ingest_close(intake->ingest);
     while (intake->mount_count) {
         struct leat_ingest_mount *mount = &intake->mounts[--intake->mount_count];
@@ -165,6 +174,7 @@ void intake_close(struct intake *intake)
     feed_free(intake->feed);
     named_free(intake->named);
     flowcore_free(intake->flowcore);
+    feed_files_free(intake->files);
     leat_keyring_free(intake->keyring);
     leat_api_keys_close(intake->keys);
     free(intake->mounts);

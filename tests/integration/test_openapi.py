@@ -14,7 +14,7 @@ from tests.support.places import ROOT
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 ENTRY = re.compile(r'\{"([A-Z,]+)", "(/[^"]*)"')
 WORDS = {"tenant": "open", "dataCore": "shop", "flowType": "order.0", "eventType": "order.created.0", "source": "open",
-         "name": "mirror"}
+         "name": "mirror", "id": "c232ab00-9414-11ec-b3c8-9f6bdeced846"}
 
 
 @pytest.fixture(scope="module")
