@@ -421,14 +421,15 @@ static void *run(void *arg)
         size_t count = 0;
         while (item) {
             struct wish *w = (struct wish *)item;
-            item = item->next; /* it may be gone when it is concluded */
-            if (!w->drop)
+            bool dropped = w->drop;
+            item = item->next;
+            if (!dropped)
                 together[count++] = w;
-            if (w->drop || count == TOGETHER_MAX || !item) {
-                commit(n, together, count);
+            if (dropped || count == TOGETHER_MAX || !item) {
+                commit(n, together, count); /* they may be gone behind it */
                 count = 0;
             }
-            if (w->drop)
+            if (dropped)
                 drop(n, w);
         }
     }
