@@ -1,7 +1,7 @@
 /*
- * Readers' side of look-up runs: segment after segment, each in a short transaction of its own, of which the end of
- * the log tells how far the answer goes. The newest entries are looked through one by one, which their number
- * bounds; runs are searched.
+ * Readers' side of look-up runs: segment after segment, each in a short transaction of its own, of
+ * which the end of the log tells how far the answer goes. The newest entries are looked through one
+ * by one, which their number bounds; runs are searched.
  */
 #include "store/lookup.h"
 
@@ -20,7 +20,7 @@ uint64_t leat_lookup_hash(uint32_t source_id, struct leat_slice name, struct lea
     return prefix | (leat_hash(leat_slice_of(of_value, sizeof of_value)) & VALUE_MASK);
 }
 
-/* --- segments ---------------------------------------------------------------------------------------------------- */
+/* --- segments ------------------------------------------------------------------------------- */
 
 struct look {
     struct leat_segment *segment;
@@ -34,8 +34,8 @@ typedef int (*look_fn)(void *arg, struct look *look);
 static int damaged(const struct leat_segment *segment, int rc, struct leat_err *err)
 {
     if (rc == MDB_CORRUPTED)
-        return leat_fail_native(err, LEAT_EDATA, LEAT_DOMAIN_LMDB, rc, "%s: its look-up runs are damaged",
-                                segment->name);
+        return leat_fail_native(err, LEAT_EDATA, LEAT_DOMAIN_LMDB, rc,
+                                "%s: its look-up runs are damaged", segment->name);
     leat_segment_fail(segment, rc, "be looked up in", err);
     return err->code = err->code == LEAT_ESTORE ? LEAT_EDATA : err->code;
 }
@@ -120,7 +120,7 @@ static int runs_walk(struct look *l, leat_newest_fn newest, run_fn each, void *a
     return rc;
 }
 
-/* --- one hash ---------------------------------------------------------------------------------------------------- */
+/* --- one hash ------------------------------------------------------------------------------- */
 
 struct search {
     uint64_t hash, from;
@@ -129,7 +129,8 @@ struct search {
     bool stop;
 };
 
-/* Keeps the lowest LEAT_FOUND_MAX, in order. False: it is above all of them, and there is no room. */
+/* Keeps the lowest LEAT_FOUND_MAX, in order. False: it is above all of them, and there is no room.
+ */
 static bool keep(struct leat_store_found *f, uint64_t sequence)
 {
     if (f->count == LEAT_FOUND_MAX && f->sequences[f->count - 1] <= sequence)
@@ -183,8 +184,8 @@ static int segment_search(void *arg, struct look *l)
     return rc;
 }
 
-int leat_lookup_find(const char *dir, uint64_t hash, uint64_t from, struct leat_store_found *ret_found,
-                     struct leat_err *err)
+int leat_lookup_find(const char *dir, uint64_t hash, uint64_t from,
+                     struct leat_store_found *ret_found, struct leat_err *err)
 {
     ret_found->count = 0;
     ret_found->next = from;
@@ -193,7 +194,7 @@ int leat_lookup_find(const char *dir, uint64_t hash, uint64_t from, struct leat_
     return segments_each(dir, from, segment_search, &s, &s.stop, err);
 }
 
-/* --- all hashes of a name ---------------------------------------------------------------------------------------- */
+/* --- all hashes of a name ---------------------------------------------------------------------- */
 
 struct range {
     uint64_t low, high;
@@ -204,7 +205,8 @@ struct range {
 static int newest_list(void *arg, const struct leat_run_page *page)
 {
     const struct range *r = arg;
-    for (uint32_t i = leat_run_page_seek(page, (struct leat_run_entry){r->low, 0}); i < page->count; i++) {
+    for (uint32_t i = leat_run_page_seek(page, (struct leat_run_entry){r->low, 0}); i < page->count;
+         i++) {
         uint64_t hash = leat_run_page_entry(page, i).hash;
         if (hash > r->high)
             break;
@@ -227,15 +229,15 @@ static int segment_hashes(void *arg, struct look *l)
     return l->segment->has_runs ? runs_walk(l, newest_list, run_list, arg) : 0;
 }
 
-int leat_lookup_hashes(const char *dir, uint64_t hash, uint64_t from, leat_store_hash_fn each, void *arg,
-                       struct leat_err *err)
+int leat_lookup_hashes(const char *dir, uint64_t hash, uint64_t from, leat_store_hash_fn each,
+                       void *arg, struct leat_err *err)
 {
     bool never = false;
     struct range r = {hash & ~VALUE_MASK, hash | VALUE_MASK, each, arg};
     return segments_each(dir, from, segment_hashes, &r, &never, err);
 }
 
-/* --- check ------------------------------------------------------------------------------------------------------- */
+/* --- check ---------------------------------------------------------------------------------- */
 
 struct check {
     uint64_t entries;

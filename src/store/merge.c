@@ -1,9 +1,11 @@
 /*
- * Runs are written in one pass, a page behind: a page says where the next one begins. Merging takes a bounded piece
- * at a time; between two pieces only the inputs' places and the page that is not full yet are kept, in memory.
+ * Runs are written in one pass, a page behind: a page says where the next one begins. Merging takes
+ * a bounded piece at a time; between two pieces only the inputs' places and the page that is not
+ * full yet are kept, in memory.
  *
- * The lowest level that has work goes first: it feeds the others, and what it leaves is little. Each entry is merged
- * once a level, and each commit copies four times what it brings, so that no level falls behind for long.
+ * The lowest level that has work goes first: it feeds the others, and what it leaves is little.
+ * Each entry is merged once a level, and each commit copies four times what it brings, so that no
+ * level falls behind for long.
  */
 #include "store/runs.h"
 #include "store/state.h"
@@ -12,13 +14,14 @@
 
 enum { MERGE_ENTRIES = 4096, MERGE_PER_KEY = 4, DELETE_PAGES = 64 };
 
-/* --- writing ---------------------------------------------------------------------------------------------------- */
+/* --- writing -------------------------------------------------------------------------------- */
 
 static int page_put(struct leat_run_writer *w, struct leat_segment *segment, MDB_txn *txn,
                     const struct leat_run_entry *next)
 {
     uint8_t bytes[LEAT_RUN_PAGE_BYTES];
-    struct leat_run_page page = {.run = w->run, .index = w->index++, .count = w->pending, .last = !next};
+    struct leat_run_page page = {
+        .run = w->run, .index = w->index++, .count = w->pending, .last = !next};
     if (next)
         page.next = *next;
     size_t len = leat_run_page_write(&page, w->page, bytes);
@@ -45,7 +48,7 @@ int leat_run_writer_end(struct leat_run_writer *w, struct leat_segment *segment,
     return w->pending ? page_put(w, segment, txn, NULL) : 0;
 }
 
-/* --- merging ---------------------------------------------------------------------------------------------------- */
+/* --- merging -------------------------------------------------------------------------------- */
 
 /* The oldest runs of a level into a merge of their own, if there are enough. */
 static bool merge_begin(struct leat_runs_state *s, unsigned level)
@@ -90,7 +93,8 @@ static uint32_t lowest(const struct leat_merge *m)
 {
     uint32_t found = m->count;
     for (uint32_t i = 0; i < m->count; i++)
-        if (!m->ended[i] && (found == m->count || leat_run_entry_compare(m->next[i], m->next[found]) < 0))
+        if (!m->ended[i] &&
+            (found == m->count || leat_run_entry_compare(m->next[i], m->next[found]) < 0))
             found = i;
     return found;
 }
@@ -121,7 +125,8 @@ static bool is_input(const struct leat_merge *m, uint32_t run)
 }
 
 /* The inputs leave the catalogue, what they became enters it. */
-static int merge_end(struct leat_runs_state *s, unsigned level, struct leat_segment *segment, MDB_txn *txn)
+static int merge_end(struct leat_runs_state *s, unsigned level, struct leat_segment *segment,
+                     MDB_txn *txn)
 {
     struct leat_merge *m = &s->merges[level - 1];
     struct leat_runs_catalogue *c = &s->catalogue;
@@ -150,8 +155,8 @@ static int merge_give_up(struct leat_runs_state *s, struct leat_merge *m)
     return 0;
 }
 
-static int merge_piece(struct leat_runs_state *s, unsigned level, struct leat_segment *segment, MDB_txn *txn,
-                       size_t *budget)
+static int merge_piece(struct leat_runs_state *s, unsigned level, struct leat_segment *segment,
+                       MDB_txn *txn, size_t *budget)
 {
     struct leat_merge *m = &s->merges[level - 1];
     struct leat_run_cursor cursors[LEAT_MERGE_FAN_IN];
@@ -168,9 +173,10 @@ static int merge_piece(struct leat_runs_state *s, unsigned level, struct leat_se
     return !rc && lowest(m) == m->count ? merge_end(s, level, segment, txn) : rc;
 }
 
-/* --- what is dead ----------------------------------------------------------------------------------------------- */
+/* --- what is dead --------------------------------------------------------------------------- */
 
-static int dead_delete(struct leat_runs_state *s, struct leat_segment *segment, MDB_txn *txn, size_t pages)
+static int dead_delete(struct leat_runs_state *s, struct leat_segment *segment, MDB_txn *txn,
+                       size_t pages)
 {
     int rc = 0;
     while (pages && s->dead_count && !rc) {
@@ -181,7 +187,8 @@ static int dead_delete(struct leat_runs_state *s, struct leat_segment *segment, 
     return rc;
 }
 
-int leat_runs_merge(struct leat_runs_state *s, struct leat_segment *segment, MDB_txn *txn, size_t key_count)
+int leat_runs_merge(struct leat_runs_state *s, struct leat_segment *segment, MDB_txn *txn,
+                    size_t key_count)
 {
     size_t budget = MERGE_ENTRIES + MERGE_PER_KEY * key_count;
     int rc = dead_delete(s, segment, txn, DELETE_PAGES + 2 * budget / LEAT_RUN_PAGE_ENTRIES);

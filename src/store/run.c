@@ -29,7 +29,7 @@ struct leat_key leat_key_newest(uint64_t number)
     return key_of(LEAT_RUN_NEWEST, number, 0);
 }
 
-/* --- pages -------------------------------------------------------------------------------------------------- */
+/* --- pages ---------------------------------------------------------------------------------- */
 
 static uint8_t *put(uint8_t *at, const void *bytes, size_t len)
 {
@@ -89,7 +89,8 @@ bool leat_run_page_read(struct leat_slice bytes, struct leat_run_page *ret_page)
         return false;
     struct leat_reader r = leat_reader_of(content);
     struct leat_run_page page = {.run = 0};
-    bool right = leat_slice_equal(leat_reader_bytes(&r, sizeof MAGIC), leat_slice_of(MAGIC, sizeof MAGIC));
+    bool right =
+        leat_slice_equal(leat_reader_bytes(&r, sizeof MAGIC), leat_slice_of(MAGIC, sizeof MAGIC));
     page.run = leat_reader_le32(&r);
     page.index = leat_reader_le32(&r);
     page.count = leat_reader_le32(&r);
@@ -119,11 +120,13 @@ uint32_t leat_run_page_seek(const struct leat_run_page *page, struct leat_run_en
     return low;
 }
 
-/* --- sorting ------------------------------------------------------------------------------------------------- */
+/* --- sorting -------------------------------------------------------------------------------- */
 
-/* By counting, a byte of the hash at a time from the lowest: bytes that all have in common, as those of source and
- * name where there is one of each, cost one look. Comparing took five times as long. */
-void leat_run_entries_sort(struct leat_run_entry *entries, struct leat_run_entry *scratch, size_t count)
+/* By counting, a byte of the hash at a time from the lowest: bytes that all have in common, as
+ * those of source and name where there is one of each, cost one look. Comparing took five times as
+ * long. */
+void leat_run_entries_sort(struct leat_run_entry *entries, struct leat_run_entry *scratch,
+                           size_t count)
 {
     struct leat_run_entry *from = entries, *to = scratch;
     for (unsigned shift = 0; shift < 64 && count; shift += 8) {
@@ -147,7 +150,7 @@ void leat_run_entries_sort(struct leat_run_entry *entries, struct leat_run_entry
         memcpy(entries, from, count * sizeof *entries);
 }
 
-/* --- catalogue ----------------------------------------------------------------------------------------------- */
+/* --- catalogue ------------------------------------------------------------------------------ */
 
 static void put_u8(struct leat_buf *buf, uint8_t v)
 {

@@ -48,7 +48,8 @@ static int page_find(struct leat_run_cursor *c, struct leat_run_entry entry)
             return before;
         if (of_run(c, before, key))
             return page_read(c, key, value);
-        rc = leat_env_seek(c->cursor, wanted, &key, &value); /* nothing of it is before: the first */
+        rc =
+            leat_env_seek(c->cursor, wanted, &key, &value); /* nothing of it is before: the first */
     }
     if (!of_run(c, rc, key))
         return rc && rc != MDB_NOTFOUND ? rc : MDB_CORRUPTED; /* a run has a page at least */
@@ -93,7 +94,8 @@ int leat_run_cursor_next(struct leat_run_cursor *c)
     return ++c->at < c->page.count ? 0 : page_next(c);
 }
 
-int leat_run_delete(struct leat_segment *segment, MDB_txn *txn, uint32_t run, size_t *pages, bool *ret_gone)
+int leat_run_delete(struct leat_segment *segment, MDB_txn *txn, uint32_t run, size_t *pages,
+                    bool *ret_gone)
 {
     MDB_cursor *cursor;
     struct leat_slice key, value;
@@ -110,7 +112,8 @@ int leat_run_delete(struct leat_segment *segment, MDB_txn *txn, uint32_t run, si
     return rc;
 }
 
-/* --- of a segment ------------------------------------------------------------------------------------------- */
+/* --- of a segment
+ * ------------------------------------------------------------------------------------------- */
 
 static struct leat_key catalogue_key(void)
 {
@@ -138,7 +141,8 @@ int leat_runs_catalogue_put(struct leat_segment *segment, MDB_txn *txn,
     leat_buf_init(&buf, 64 + LEAT_RUNS_MAX * 32);
     leat_runs_catalogue_write(&buf, catalogue);
     int rc = buf.full ? ENOMEM
-                      : leat_env_put(txn, segment->db[LEAT_DB_INFO], catalogue_key(), leat_buf_slice(&buf), 0);
+                      : leat_env_put(txn, segment->db[LEAT_DB_INFO], catalogue_key(),
+                                     leat_buf_slice(&buf), 0);
     leat_buf_release(&buf);
     return rc;
 }
@@ -148,7 +152,8 @@ static int newest_walk(MDB_cursor *cursor, uint64_t *number, leat_newest_fn each
     struct leat_slice key, value;
     struct leat_run_page page;
     int rc = leat_env_seek(cursor, leat_key_newest(*number), &key, &value);
-    for (; !rc && leat_key_u32(key, 0) == LEAT_RUN_NEWEST; rc = leat_env_move(cursor, MDB_NEXT, &key, &value)) {
+    for (; !rc && leat_key_u32(key, 0) == LEAT_RUN_NEWEST;
+         rc = leat_env_move(cursor, MDB_NEXT, &key, &value)) {
         if (leat_key_u64(key, 4) != *number || !leat_run_page_read(value, &page) ||
             page.run != LEAT_RUN_NEWEST || page.index != (uint32_t)*number)
             return MDB_CORRUPTED;
@@ -160,8 +165,8 @@ static int newest_walk(MDB_cursor *cursor, uint64_t *number, leat_newest_fn each
     return rc == MDB_NOTFOUND ? 0 : rc;
 }
 
-int leat_runs_newest_each(struct leat_segment *segment, MDB_txn *txn, uint64_t from, leat_newest_fn each,
-                          void *arg, uint64_t *ret_next)
+int leat_runs_newest_each(struct leat_segment *segment, MDB_txn *txn, uint64_t from,
+                          leat_newest_fn each, void *arg, uint64_t *ret_next)
 {
     MDB_cursor *cursor;
     int rc = mdb_cursor_open(txn, segment->db[LEAT_DB_RUNS], &cursor);

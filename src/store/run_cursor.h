@@ -1,6 +1,6 @@
 /*
- * Walking through a run inside a transaction, page after page, each checked: its hash, its place in the run, and
- * that it begins where the page before said (I7).
+ * Walking through a run inside a transaction, page after page, each checked: its hash, its place in
+ * the run, and that it begins where the page before said (I7).
  *
  * Order:   init → seek → next … until `end` → (seek again) → close. Valid within the transaction.
  * Errors:  LMDB's numbers; MDB_CORRUPTED for damage, MDB_NOTFOUND never.
@@ -21,7 +21,8 @@ struct leat_run_cursor {
     uint8_t bytes[LEAT_RUN_PAGE_BYTES];
 };
 
-int leat_run_cursor_open(struct leat_segment *segment, MDB_txn *txn, struct leat_run_cursor *cursor);
+int leat_run_cursor_open(struct leat_segment *segment, MDB_txn *txn,
+                         struct leat_run_cursor *cursor);
 void leat_run_cursor_close(struct leat_run_cursor *cursor); /* accepts a zeroed one */
 
 /* To the first entry of the run that is not below `entry`. */
@@ -33,9 +34,10 @@ static inline struct leat_run_entry leat_run_cursor_entry(const struct leat_run_
     return leat_run_page_entry(&c->page, c->at);
 }
 
-/* Deletes pages of a run that no catalogue names any more, `*pages` at most; less what it deleted. True in *ret_gone
- * when none is left. */
-int leat_run_delete(struct leat_segment *segment, MDB_txn *txn, uint32_t run, size_t *pages, bool *ret_gone);
+/* Deletes pages of a run that no catalogue names any more, `*pages` at most; less what it deleted.
+ * True in *ret_gone when none is left. */
+int leat_run_delete(struct leat_segment *segment, MDB_txn *txn, uint32_t run, size_t *pages,
+                    bool *ret_gone);
 
 /* The catalogue of a segment; an empty one where nothing was ever noted. */
 int leat_runs_catalogue_get(struct leat_segment *segment, MDB_txn *txn,
@@ -46,7 +48,7 @@ int leat_runs_catalogue_put(struct leat_segment *segment, MDB_txn *txn,
 
 /* Calls back for each page that no run holds yet, in order. */
 typedef int (*leat_newest_fn)(void *arg, const struct leat_run_page *page);
-int leat_runs_newest_each(struct leat_segment *segment, MDB_txn *txn, uint64_t from, leat_newest_fn each,
-                          void *arg, uint64_t *ret_next);
+int leat_runs_newest_each(struct leat_segment *segment, MDB_txn *txn, uint64_t from,
+                          leat_newest_fn each, void *arg, uint64_t *ret_next);
 
 #endif

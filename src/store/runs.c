@@ -46,7 +46,7 @@ static int reserve(struct leat_runs *r, size_t count)
     return 0;
 }
 
-/* --- the newest ------------------------------------------------------------------------------------------------ */
+/* --- the newest ----------------------------------------------------------------------------- */
 
 /* The entries behind `from`, which came with this transaction. */
 static int newest_put(struct leat_runs *r, struct leat_segment *segment, MDB_txn *txn, size_t from)
@@ -63,7 +63,8 @@ static int newest_put(struct leat_runs *r, struct leat_segment *segment, MDB_txn
     for (size_t i = 0; i < kept && !rc; i += LEAT_RUN_PAGE_ENTRIES) {
         uint8_t bytes[LEAT_RUN_PAGE_BYTES];
         size_t left = kept - i;
-        struct leat_run_page page = {.run = LEAT_RUN_NEWEST, .index = (uint32_t)s->newest_next, .last = true};
+        struct leat_run_page page = {
+            .run = LEAT_RUN_NEWEST, .index = (uint32_t)s->newest_next, .last = true};
         page.count = left < LEAT_RUN_PAGE_ENTRIES ? (uint32_t)left : LEAT_RUN_PAGE_ENTRIES;
         size_t len = leat_run_page_write(&page, added + i, bytes);
         rc = leat_env_put(txn, segment->db[LEAT_DB_RUNS], leat_key_newest(s->newest_next),
@@ -103,7 +104,8 @@ static int flush(struct leat_runs *r, struct leat_segment *segment, MDB_txn *txn
     return rc;
 }
 
-/* --- a transaction --------------------------------------------------------------------------------------------- */
+/* --- a transaction
+ * --------------------------------------------------------------------------------------------- */
 
 int leat_runs_begin(struct leat_runs *r, size_t key_count)
 {
@@ -155,7 +157,7 @@ bool leat_runs_roll_due(const struct leat_runs *r)
     return r->off || r->now.catalogue.count > LEAT_RUNS_MAX - ROLL_SPARE_RUNS;
 }
 
-/* --- seal ------------------------------------------------------------------------------------------------------ */
+/* --- seal ----------------------------------------------------------------------------------- */
 
 static int seal_body(struct leat_store *store, MDB_txn *txn, void *arg)
 {
@@ -171,13 +173,14 @@ int leat_runs_seal(struct leat_store *store, struct leat_err *err)
     struct leat_runs *r = store->runs;
     if (r->off || !r->now.newest_count || r->now.catalogue.count == LEAT_RUNS_MAX)
         return LEAT_OK;
-    int status = leat_store_transact(store, seal_body, r, leat_runs_bytes(r, 1), "seal look-up runs", err);
+    int status =
+        leat_store_transact(store, seal_body, r, leat_runs_bytes(r, 1), "seal look-up runs", err);
     if (!status)
         leat_runs_done(r);
     return status == LEAT_ERETRY ? LEAT_OK : status;
 }
 
-/* --- open ------------------------------------------------------------------------------------------------------ */
+/* --- open ----------------------------------------------------------------------------------- */
 
 static int newest_load(void *arg, const struct leat_run_page *page)
 {
@@ -196,7 +199,8 @@ static bool is_named(const struct leat_runs_catalogue *c, uint32_t run)
     return false;
 }
 
-/* Runs that were being written or deleted when the last writer went; those beyond the table wait for the next. */
+/* Runs that were being written or deleted when the last writer went; those beyond the table wait
+ * for the next. */
 static int dead_find(struct leat_runs_state *s, struct leat_segment *segment, MDB_txn *txn)
 {
     MDB_cursor *cursor;
@@ -223,7 +227,8 @@ static int state_read(struct leat_runs *r, struct leat_segment *segment, MDB_txn
 {
     int rc = leat_runs_catalogue_get(segment, txn, &r->now.catalogue);
     if (!rc)
-        rc = leat_runs_newest_each(segment, txn, r->now.catalogue.newest, newest_load, r, &r->now.newest_next);
+        rc = leat_runs_newest_each(segment, txn, r->now.catalogue.newest, newest_load, r,
+                                   &r->now.newest_next);
     return rc ? rc : dead_find(&r->now, segment, txn);
 }
 
