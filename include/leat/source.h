@@ -17,6 +17,7 @@
 #include <leat/batch.h>
 #include <leat/ingest.h>
 #include <leat/option.h>
+#include <leat/recall.h>
 #include <leat/report.h>
 #include <leat/source_stats.h>
 
@@ -25,6 +26,7 @@ struct leat_source_env {
     struct leat_source_stats *stats;
     int wake_fd; /* readable when poll should return early: durable progress, stop */
     const char *directory; /* the store's: for scratch files without a name, on the same disk */
+    struct leat_recall *recall; /* what this source stored earlier; lives as long as the session */
 };
 
 struct leat_source_ops {

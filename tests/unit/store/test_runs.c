@@ -15,7 +15,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
-enum { SHARED_EVERY = 100 };
+enum { SHARED_EVERY = 100, CHILD_EVENTS_MAX = 20000000 };
 
 static uint64_t chance = 1;
 
@@ -269,12 +269,13 @@ static void child_writes(const struct leat_store_options *options, _Atomic uint6
         _exit(3);
     source_id(store, "shop");
     uint64_t n = token_number(store, "shop");
-    for (;;) {
+    for (const uint64_t end = n + CHILD_EVENTS_MAX; n < end;) {
         uint32_t count = 1 + (uint32_t)(draw() % 30000);
         if (keyed_commit(store, n + 1, count))
             _exit(4);
         *promised = n += count;
     }
+    _exit(6);
 }
 
 static void runs__kills_among_merges_lose_and_invent_nothing(void **state)
@@ -310,6 +311,34 @@ static void runs__kills_among_merges_lose_and_invent_nothing(void **state)
     munmap(promised, 4096);
     assert_true(merged);
 }
+
+#ifdef LEAT_FAILPOINTS
+/* In the middle of a piece, and between the pieces of one merge. */
+static void runs__a_kill_at_each_step_of_merging_changes_nothing(void **state)
+{
+    static const char *const POINTS[] = {"runs_merging:kill:1", "runs_merging:kill:2", "runs_merging:kill:5",
+                                         "runs_merging:kill:9", "runs_merged:kill:1", "runs_merged:kill:2"};
+    struct leat_store_options options = small_options(store_path(state));
+    for (unsigned round = 0; round < 2 * sizeof POINTS / sizeof *POINTS; round++) {
+        pid_t child = fork();
+        if (!child) { /* a program of its own, since this one may have looked at its failpoints already */
+            setenv("LEAT_FAILPOINT", POINTS[round / 2], 1);
+            execl("/proc/self/exe", "test_runs", options.path, NULL);
+            _exit(5);
+        }
+        int how;
+        waitpid(child, &how, 0);
+        assert_true(WIFSIGNALED(how));
+        struct leat_store *store = opened(&options);
+        source_id(store, "shop");
+        assert_true(leat_store_durable(store) == token_number(store, "shop"));
+        struct leat_store_reader *reader = reader_of(options.path, store);
+        check_found(reader, leat_store_durable(store), 50);
+        leat_store_reader_close(reader);
+        leat_store_close(store);
+    }
+}
+#endif
 
 /* --- damage ------------------------------------------------------------------------------------------------------ */
 
@@ -471,8 +500,13 @@ static void runs__events_of_an_older_leat_are_said_to_be_unknown(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, scratch_setup, scratch_teardown)
 
-int main(void)
+int main(int argc, char **argv)
 {
+    if (argc == 2) {
+        struct leat_store_options options = small_options(argv[1]);
+        _Atomic uint64_t promised;
+        child_writes(&options, &promised);
+    }
     const struct CMUnitTest tests[] = {
         TEST(runs__what_was_noted_is_found_and_nothing_else),
         TEST(runs__single_events_are_merged_too),
@@ -480,6 +514,9 @@ int main(void)
         TEST(runs__a_key_without_its_event_is_refused),
         TEST(runs__all_hashes_of_a_name_are_listed),
         TEST(runs__kills_among_merges_lose_and_invent_nothing),
+#ifdef LEAT_FAILPOINTS
+        TEST(runs__a_kill_at_each_step_of_merging_changes_nothing),
+#endif
         TEST(runs__a_lost_page_is_noticed_by_who_needs_it),
         TEST(runs__a_flipped_bit_is_never_served),
         TEST(runs__a_writer_with_damaged_runs_goes_on_elsewhere),
