@@ -192,6 +192,9 @@ static int offsets_run(const char *path, struct verify_page *page, struct leat_e
     if (status)
         return status;
     status = leat_store_reader_sources(reader, source_count, page, err);
+    uint64_t entries;
+    if (!status)
+        status = leat_store_reader_check_runs(reader, &entries, err);
     leat_store_reader_close(reader);
     return status;
 }

@@ -4,9 +4,10 @@
  */
 #include "pipeline/recall.h"
 
-#include "unit/pipeline/engine_support.h"
-
 #include "pipeline/batch.h"
+#include "store/segment.h"
+
+#include "unit/pipeline/engine_support.h"
 
 enum { SOURCES = 2, EVENTS = 20000, VALUES = 3000 };
 
@@ -182,6 +183,103 @@ static void recall__finds_what_a_list_would(void **state)
         free(writers[i].noted);
 }
 
+/* Sequences that a stream by key gives of some value, compared with all that noted it. */
+static size_t keyed_count(struct writer *w, unsigned value, uint64_t *ret_numbers)
+{
+    struct leat_stream *stream;
+    struct leat_stream_event e;
+    char text[32];
+    size_t count = 0;
+    int status;
+    ok(leat_stream_open(engine->path, engine->store, &stream, &err));
+    leat_stream_only(stream, w->id);
+    leat_stream_keyed(stream, leat_lookup_hash(w->id, LEAT_SLICE_LITERAL("externalId"), value_of(value, text)));
+    ok(leat_stream_seek(stream, 1, &err));
+    while ((status = leat_stream_next(stream, &e, &err)) == LEAT_OK)
+        memcpy(&ret_numbers[count++], e.event.body.ptr, sizeof *ret_numbers);
+    gives(LEAT_EOF, status);
+    gives(LEAT_EOF, leat_stream_next(stream, &e, &err));
+    leat_stream_close(stream);
+    return count;
+}
+
+static void check_keyed(struct writer *w, unsigned value)
+{
+    static uint64_t got[EVENTS];
+    size_t count = keyed_count(w, value, got), at = 0;
+    for (size_t i = 0; i < w->durable; i++)
+        if (w->noted[i].value == value) {
+            assert_true(at < count);
+            assert_true(got[at++] == w->noted[i].number);
+        }
+    assert_int_equal(at, count);
+}
+
+/* The first segment loses its database of runs: as if an older leat had written it. */
+static void forget_first_segment(void)
+{
+    struct leat_segment *segment;
+    MDB_txn *txn;
+    ok(leat_segment_open(engine->path, 1, true, engine->options.map_bytes, &segment, &err));
+    assert_int_equal(mdb_txn_begin(segment->env, NULL, 0, &txn), 0);
+    assert_int_equal(mdb_drop(txn, segment->db[LEAT_DB_RUNS], 1), 0);
+    assert_int_equal(mdb_txn_commit(txn), 0);
+    leat_segment_unref(segment);
+}
+
+static int transaction_count(void *arg, const struct leat_transaction *transaction, struct leat_err *e)
+{
+    (void)transaction;
+    (void)e;
+    ++*(unsigned *)arg;
+    return LEAT_OK;
+}
+
+static void recall__streams_by_key_leave_out_nothing(void **state)
+{
+    (void)state;
+    chances = chance_of(13);
+    engine = engine_new();
+    engine->options.segment_bytes = 2 << 20;
+    for (int i = 0; i < SOURCES; i++)
+        writers[i] = (struct writer){.noted = calloc(4 * EVENTS, sizeof *writers[i].noted)};
+    numbers = 0;
+    all_open();
+    for (unsigned round = 0; numbers < EVENTS / 2; round++) {
+        write_transaction(&writers[round % SOURCES]);
+        hand_over(&writers[round % SOURCES]);
+    }
+    for (unsigned i = 0; i < 300; i++)
+        check_keyed(&writers[i % SOURCES], (unsigned)below(&chances, VALUES));
+    unsigned transactions = 0;
+    ok(leat_recall_unnoted(writers[0].recall, 0, transaction_count, &transactions, &err));
+    assert_int_equal(transactions, 0);
+    all_close();
+    forget_first_segment();
+    all_open();
+    /* Now all of the first segment comes, and what was noted behind it. */
+    static uint64_t got[EVENTS];
+    for (unsigned i = 0; i < 50; i++) {
+        unsigned value = (unsigned)below(&chances, VALUES);
+        struct writer *w = &writers[i % SOURCES];
+        size_t count = keyed_count(w, value, got), at = 0;
+        assert_true(count > 500);
+        for (size_t k = 0; k < w->durable; k++) {
+            if (w->noted[k].value != value)
+                continue;
+            while (at < count && got[at] < w->noted[k].number)
+                at++;
+            assert_true(at < count && got[at] == w->noted[k].number);
+        }
+    }
+    ok(leat_recall_unnoted(writers[0].recall, 0, transaction_count, &transactions, &err));
+    assert_true(transactions > 20 && transactions < writers[0].transactions);
+    all_close();
+    engine_free(engine);
+    for (int i = 0; i < SOURCES; i++)
+        free(writers[i].noted);
+}
+
 static void recall__a_key_needs_an_event(void **state)
 {
     (void)state;
@@ -197,6 +295,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(recall__finds_what_a_list_would),
+        cmocka_unit_test(recall__streams_by_key_leave_out_nothing),
         cmocka_unit_test(recall__a_key_needs_an_event),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
