@@ -8,7 +8,7 @@
  * Only what is durable is found; what is on its way the source has to remember itself.
  *
  * Ownership: the runner's, given in leat_source_env; lives from open to close. Events live for the
- *            call.
+ *            call; their long values come as empty ones.
  * Units:     `since_us` is wall time, microseconds since 1970 UTC.
  * Threads:   the source's. Blocks on: disk.
  * Errors:    LEAT_EDATA: what would tell is damaged, so that a no cannot be said; LEAT_ERETRY.

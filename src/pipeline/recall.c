@@ -44,7 +44,12 @@ uint64_t leat_recall_hash(const struct leat_recall *r, struct leat_slice name, s
 
 static int stream_ready(struct leat_recall *r, struct leat_err *err)
 {
-    return r->stream ? LEAT_OK : leat_stream_open(leat_store_path(r->store), r->store, &r->stream, err);
+    if (r->stream)
+        return LEAT_OK;
+    int status = leat_stream_open(leat_store_path(r->store), r->store, &r->stream, err);
+    if (!status)
+        leat_stream_without_longs(r->stream, true);
+    return status;
 }
 
 /* Where that moment lies; asked now and then only, so it may be earlier. */

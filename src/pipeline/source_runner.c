@@ -32,6 +32,7 @@ enum {
 struct leat_source_runner {
     struct leat_source_runner_settings settings;
     struct leat_source_stats stats;
+    struct leat_store *store;
     struct leat_recall *memory; /* what the source stored earlier */
     bool recalled;
     struct leat_batch *batch;
@@ -190,11 +191,17 @@ static int recall(struct leat_source_runner *r, struct leat_err *err)
     return status;
 }
 
+static int64_t room(const void *store)
+{
+    return leat_store_left(store);
+}
+
 static int session(struct leat_source_runner *r, struct leat_err *err)
 {
     const struct leat_source_ops *ops = r->settings.ops;
-    struct leat_source_env env = {r->settings.instance, &r->stats, r->wake_fd,
-                                  r->settings.directory, r->memory};
+    struct leat_source_env env = {r->settings.instance,  &r->stats, r->wake_fd,
+                                  r->settings.directory, room,      r->store,
+                                  r->memory};
     leat_batch_discard(r->batch);
     settle(r, INT64_MAX);
     if (r->stopping)
@@ -277,6 +284,7 @@ static int runner_prepare(struct leat_source_runner *r, struct leat_store *store
     int status = leat_store_source(store, r->settings.instance, &known, err);
     if (status)
         return status;
+    r->store = store;
     r->settings.batch.whole = r->settings.ops->ingest != NULL;
     status = leat_batch_new(&r->settings.batch, &known, &r->batch, err);
     if (!status)
