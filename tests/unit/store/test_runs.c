@@ -13,7 +13,6 @@
 #include <stdatomic.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
-#include <time.h>
 
 enum { SHARED_EVERY = 100, CHILD_EVENTS_MAX = 20000000 };
 
@@ -286,14 +285,18 @@ static void runs__kills_among_merges_lose_and_invent_nothing(void **state)
     _Atomic uint64_t *promised = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     bool merged = false;
     compressor_release();
-    for (unsigned kill_number = 0; kill_number < 25; kill_number++) {
+    for (unsigned kill_number = 0; kill_number < 20; kill_number++) {
         pid_t child = fork();
         if (!child) {
             chance += kill_number * 7919;
             child_writes(&options, promised);
         }
-        struct timespec wait = {.tv_nsec = (long)(draw() % 400) * 1000000};
-        nanosleep(&wait, NULL); /* the moment is the point */
+        uint64_t until = *promised + draw() % 600000; /* so far, and then a moment by chance */
+        for (int64_t end_ms = leat_clock_monotonic_ms() + 60000; *promised < until;) {
+            assert_true(leat_clock_monotonic_ms() < end_ms && waitpid(child, NULL, WNOHANG) == 0);
+            leat_clock_pause_us(100);
+        }
+        leat_clock_pause_us((int64_t)(draw() % 3000));
         int how;
         kill(child, SIGKILL);
         waitpid(child, &how, 0);
