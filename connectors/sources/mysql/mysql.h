@@ -241,14 +241,39 @@ void my_change_move(struct my_source *source);
 /* The transaction is over, emitted or dropped: the position moves behind it. */
 int my_change_done(struct my_source *source, struct leat_err *err) LEAT_MUST_CHECK;
 
+/* Forgets the open transaction. */
+void my_change_reset(struct my_source *source);
+
+/* What the events of transactions need of it, in statements.c and payload.c: a transaction begins
+ * unless one is open; an event is kept in its group; it is committed (its group, or the one that was
+ * prepared as `parked`), or rolled back; an event of a transaction, also one inside a payload. */
+void my_change_begin(struct my_source *source, const struct my_event_header *header);
+int my_change_keep(struct my_source *source, struct leat_slice body,
+                   struct leat_err *err) LEAT_MUST_CHECK;
+int my_change_decide(struct my_source *source, const struct my_event_header *header,
+                     struct my_group *group, struct my_parked *parked,
+                     struct leat_err *err) LEAT_MUST_CHECK;
+int my_change_drop(struct my_source *source, struct leat_err *err) LEAT_MUST_CHECK;
+int my_change_inner(struct my_source *source, const struct my_event_header *header,
+                    struct leat_slice body, struct leat_err *err) LEAT_MUST_CHECK;
+
+/* --- statements.c, payload.c -------------------------------------------------------------------
+ */
+
+int my_change_query(struct my_source *source, const struct my_event_header *header,
+                    struct leat_slice body, bool compressed, struct leat_err *err) LEAT_MUST_CHECK;
+
+/* LOAD DATA as a statement. */
+int my_change_load(struct my_source *source, const struct my_event_header *header,
+                   struct leat_slice body, struct leat_err *err) LEAT_MUST_CHECK;
+int my_change_payload(struct my_source *source, struct leat_slice body,
+                      struct leat_err *err) LEAT_MUST_CHECK;
+
 /* A logged statement as UTF-8, and what it is about, with names as the table maps have them; in the
  * arena. */
 int my_change_statement(struct my_source *source, const struct my_query *query,
                         struct leat_arena *arena, struct leat_slice *ret_text,
                         struct my_statement_info *ret_info, struct leat_err *err) LEAT_MUST_CHECK;
-
-/* Forgets the open transaction. */
-void my_change_reset(struct my_source *source);
 
 /* --- emission.c --------------------------------------------------------------------------------
  */
