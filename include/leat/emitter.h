@@ -1,6 +1,6 @@
 /*
- * An emitter is the other end of the pipe: it brings encoded events to a destination and says what the
- * destination has confirmed.
+ * An emitter is the other end of the pipe: it brings encoded events to a destination and says what
+ * the destination has confirmed.
  *
  *        open ──▶ submit, poll, submit … ──▶ close ──▶ open …
  *
@@ -11,27 +11,26 @@
  * destination. The runner keeps each batch until then, so after a failure it hands the same ones in
  * again, in the same order; an emitter keeps nothing over close.
  *
- * Order per key: an emitter instance has one or more lanes, each a context of its own with one queue.
- * All events of a key (and topic) go through the same lane, in the stream's order. Emitters whose
- * destination keeps our cursor are given one lane only, unless `lanes_max` says that it keeps one a lane.
+ * Order per key: an emitter instance has one or more lanes, each a context of its own with one
+ * queue. All events of a key (and topic) go through the same lane, in the stream's order. Emitters
+ * whose destination keeps our cursor are given one lane only, unless `lanes_max` says that it keeps
+ * one a lane.
  *
- * Exactly once: a destination that stores `through` in the same step as the events reports it at the
- * next open; whatever lies up to it is not handed in again. So an outcome that nobody knows (the
- * connection broke in the middle of a commit) is settled by asking the destination.
+ * Exactly once: a destination that stores `through` in the same step as the events reports it at
+ * the next open; whatever lies up to it is not handed in again. So an outcome that nobody knows
+ * (the connection broke in the middle of a commit) is settled by asking the destination.
  *
  * Ownership: a batch and all in it live until it is confirmed or the context closed.
  * Units:     times in microseconds since 1970 UTC; deadlines in monotonic milliseconds.
  * Bounds:    a batch has `flush_bytes` and `flush_count` at most, unless a single event is longer.
  * Threads:   the runner owns a thread per instance and makes all calls of all its lanes from it.
- * Errors:    LEAT_ERETRY, LEAT_EPROTO  the runner closes, backs off with jitter, opens, and hands in
- *                         again what was not confirmed
- *            LEAT_EDATA, LEAT_ELIMIT   from submit: this batch; from poll: the oldest unconfirmed one
- *                         holds an event that the destination refuses. Nothing of it and of later
- *                         batches has happened, the context stays open, and their numbers count as never
- *                         given. The runner hands in halves until the event is found, tries it a few
- *                         times, and puts it aside as a dead letter, or stops, as configured.
- *            LEAT_ECONFIG  an operator must act; looked at again every 30 s
- *            LEAT_EBUG, LEAT_ESTORE  as LEAT_ECONFIG: nothing is passed over
+ * Errors:    LEAT_ERETRY, LEAT_EPROTO  the runner closes, backs off with jitter, opens, and hands
+ * in again what was not confirmed LEAT_EDATA, LEAT_ELIMIT   from submit: this batch; from poll: the
+ * oldest unconfirmed one holds an event that the destination refuses. Nothing of it and of later
+ *                         batches has happened, the context stays open, and they come again with
+ * new numbers. The runner hands in halves until the event is found, tries it a few times, and puts
+ * it aside as a dead letter, or stops, as configured. LEAT_ECONFIG  an operator must act; looked at
+ * again every 30 s LEAT_EBUG, LEAT_ESTORE  as LEAT_ECONFIG: nothing is passed over
  */
 #ifndef LEAT_EMITTER_H
 #define LEAT_EMITTER_H
@@ -40,6 +39,8 @@
 #include <leat/event.h>
 #include <leat/option.h>
 #include <leat/report.h>
+
+#include <stdatomic.h>
 
 /* --- what all emitters can be told ------------------------------------------------------------ */
 
@@ -62,6 +63,7 @@ struct leat_emit_settings {
     int64_t retry_min_ms, retry_max_ms;
 };
 
+/* clang-format off */
 /* The members of an option table whose contexts begin with a struct leat_emit_settings. */
 #define LEAT_EMIT_OPTIONS                                                                                 \
     {.section = "What it takes", .name = "sources", .type = LEAT_OPTION_LIST,                             \
@@ -139,14 +141,17 @@ struct leat_emit_settings {
     {.name = "retry_max", .type = LEAT_OPTION_DURATION,                                                   \
      .offset = offsetof(struct leat_emit_settings, retry_max_ms), .fallback = "30s", .min = 1,            \
      .max = 86400000, .doc = "Longest wait."}
+/* clang-format on */
 
 extern const char *const leat_emit_time_words[], *const leat_emit_decimal_words[],
-    *const leat_emit_binary_words[], *const leat_emit_interval_words[], *const leat_emit_absent_words[],
-    *const leat_emit_bad_words[];
+                                                     *const leat_emit_binary_words[],
+                                                         *const leat_emit_interval_words[],
+                                                             *const leat_emit_absent_words[],
+                                                                 *const leat_emit_bad_words[];
 
 /* What every emitter's validate asks first. LEAT_ECONFIG names the setting. */
-int leat_emit_settings_validate(const struct leat_emit_settings *settings, struct leat_err *err)
-    LEAT_MUST_CHECK;
+int leat_emit_settings_validate(const struct leat_emit_settings *settings,
+                                struct leat_err *err) LEAT_MUST_CHECK;
 
 /* --- events ----------------------------------------------------------------------------------- */
 
@@ -164,8 +169,9 @@ struct leat_emit_batch {
     const struct leat_emit_event *events; /* in the stream's order */
     size_t count;
     uint64_t number;  /* of the lane's batches since open, from 1 */
-    uint64_t through; /* with this batch, all that the lane has to do up to here is done; 0: a dead letter
-                         that is tried again: the cursor does not move, and the event may be there */
+    uint64_t through; /* with this batch, all that the lane has to do up to here is done; 0: a dead
+                         letter that is tried again: the cursor does not move, and the event may be
+                         there */
 };
 
 /* An event while it is encoded. */
@@ -179,27 +185,30 @@ struct leat_emit_input {
 };
 
 /* What the engine offers to an encoder; each appends. LEAT_ELIMIT, LEAT_EDATA as the forms. */
-int leat_emit_value(const struct leat_emit_input *in, struct leat_buf *buf, struct leat_err *err)
-    LEAT_MUST_CHECK;
-int leat_emit_key(const struct leat_emit_input *in, struct leat_buf *buf, struct leat_err *err)
-    LEAT_MUST_CHECK;
+int leat_emit_value(const struct leat_emit_input *in, struct leat_buf *buf,
+                    struct leat_err *err) LEAT_MUST_CHECK;
+int leat_emit_key(const struct leat_emit_input *in, struct leat_buf *buf,
+                  struct leat_err *err) LEAT_MUST_CHECK;
 
-/* {"eventId":…,"op":…,"topic":…,"eventTime":…,"validTime":…,"ingestedAt":…,"tenant":…,"transaction":…,
- * "schema":…,"table":…} and, behind them, the sender's own metadata under "metadata". */
-int leat_emit_metadata(const struct leat_emit_input *in, struct leat_buf *buf, struct leat_err *err)
-    LEAT_MUST_CHECK;
+/* {"eventId":…,"op":…,"eventType":…,"tenant":…,"transaction":…,"ordinal":…,"eventTimeUs":…,
+ * "validTimeUs":…,"ingestedAtUs":…,"database":…,"schema":…,"table":…} and, behind them, the
+ * sender's own metadata under "metadata". */
+int leat_emit_metadata(const struct leat_emit_input *in, struct leat_buf *buf,
+                       struct leat_err *err) LEAT_MUST_CHECK;
 
 /* --- the seam --------------------------------------------------------------------------------- */
 
 struct leat_emitter_env {
-    const char *instance; /* name in configuration, logs, metrics and store keys */
-    unsigned lane, lanes; /* this context's, from 0, of so many */
-    int wake_fd;          /* readable when poll should return early: something new, stop */
-    const char *directory; /* the store's */
-    uint32_t store;        /* tells cursors of another store apart */
-    uint64_t cursor;       /* what we believe is done */
-    bool rewound;          /* an operator set it: a destination that keeps its own takes this one instead,
-                              and events behind it may be there already */
+    const char *instance;         /* name in configuration, logs, metrics and store keys */
+    unsigned lane, lanes;         /* this context's, from 0, of so many */
+    int wake_fd;                  /* readable when poll should return early: something new, stop */
+    const _Atomic bool *stopping; /* true: long waits should end with LEAT_ERETRY */
+    const char *directory;        /* the store's */
+    uint32_t store;               /* tells cursors of another store apart */
+    uint64_t cursor;              /* what we believe is done */
+    uint64_t rewinds; /* how often an operator has set it. A destination that keeps a cursor keeps
+                         this number too; where they differ it takes `cursor`, and events behind it
+                         may be there already */
 };
 
 struct leat_emitter_ops {
@@ -208,29 +217,32 @@ struct leat_emitter_ops {
     const struct leat_option *options;
     size_t ctx_size;    /* begins with a struct leat_emit_settings */
     unsigned lanes_max; /* 0: one */
+    bool keeps_cursor;  /* the destination stores `through` with the events, and open reports it */
 
     /* Validates settings against each other, without any connection. */
     int (*validate)(const void *ctx, struct leat_err *err);
 
-    /* Asks the destination everything `leat check` wants to know; changes nothing, unless `apply`: then
-     * it makes there what is missing, so that doing it twice is fine. */
+    /* Asks the destination everything `leat check` wants to know; changes nothing, unless `apply`:
+     * then it makes there what is missing, so that doing it twice is fine. */
     int (*check)(void *ctx, const char *instance, bool apply, struct leat_report *report,
                  struct leat_err *err);
 
-    /* Writes the event in the emitter's own way instead of the form's text; appends nothing for an event
-     * to pass over. NULL: the form. Pure but for the settings. */
+    /* Writes the event in the emitter's own way instead of the form's text; appends nothing for an
+     * event to pass over. NULL: the form. Pure but for the settings. */
     int (*encode)(const void *ctx, const struct leat_emit_input *in, struct leat_buf *buf,
                   struct leat_err *err);
 
-    /* Connects. *ret_acked is what the destination knows to be done for this lane, as `through`; left as
-     * it is (env->cursor) where it keeps nothing. */
-    int (*open)(void *ctx, const struct leat_emitter_env *env, uint64_t *ret_acked, struct leat_err *err);
+    /* Connects. *ret_acked, which is env->cursor at first, becomes what the destination knows to be
+     * done for this lane, as `through`. LEAT_ECONFIG: its cursor is another store's. */
+    int (*open)(void *ctx, const struct leat_emitter_env *env, uint64_t *ret_acked,
+                struct leat_err *err);
 
     /* Takes a batch, in the order of numbers. LEAT_AGAIN: not now, poll first. */
     int (*submit)(void *ctx, const struct leat_emit_batch *batch, struct leat_err *err);
 
-    /* Works until something was confirmed, wake_fd is readable, or until_ms. *ret_number: this batch and
-     * all before are confirmed; 0 or the same as before: nothing new. */
+    /* Works until something was confirmed, wake_fd is readable, or until_ms. *ret_number: this
+     * batch and all before are confirmed; 0 or the same as before: nothing new. Called about once a
+     * second when nothing is on its way, too. */
     int (*poll)(void *ctx, int64_t until_ms, uint64_t *ret_number, struct leat_err *err);
 
     /* From any state, idempotent. What was submitted and is not confirmed may happen or not. */

@@ -6,7 +6,8 @@ static const char LEGAL[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXY
 
 enum part { SOURCE, DATABASE, SCHEMA, TABLE, TYPE, OP, TENANT, PARTS };
 
-static const char *const PART[PARTS] = {"source", "database", "schema", "table", "type", "op", "tenant"};
+static const char *const PART[PARTS] = {"source", "database", "schema", "table",
+                                        "type",   "op",       "tenant"};
 
 static enum part part_find(const char *at, size_t len)
 {
@@ -22,13 +23,16 @@ int leat_route_check(const char *template, struct leat_err *err)
     while (*at) {
         size_t len = strcspn(at, "}");
         if (*at == '{' && (!at[len] || part_find(at + 1, len - 1) == PARTS))
-            return leat_fail(err, LEAT_ECONFIG,
-                             "topic: \"%.60s\" is none of {source}, {database}, {schema}, {table}, {type}, "
-                             "{op}, {tenant}", at);
+            return leat_fail(
+                err, LEAT_ECONFIG,
+                "topic: \"%.60s\" is none of {source}, {database}, {schema}, {table}, {type}, "
+                "{op}, {tenant}",
+                at);
         if (*at == '{')
             at += len + 1;
         else if (!strchr(LEGAL, *at) && *at != '.')
-            return leat_fail(err, LEAT_ECONFIG, "topic: between braces only letters, digits, _ and . may stand");
+            return leat_fail(err, LEAT_ECONFIG,
+                             "topic: between braces only letters, digits, _ and . may stand");
         else
             at++;
     }
@@ -63,10 +67,17 @@ static struct leat_slice name_of(enum part part, const char *instance, const str
 static void name_write(struct leat_slice name, struct leat_buf *buf)
 {
     static const char DIGITS[] = "0123456789abcdef";
-    for (size_t i = 0; i < name.len; i++) {
-        char c = (char)name.ptr[i], escaped[3] = {'-', DIGITS[name.ptr[i] >> 4], DIGITS[name.ptr[i] & 15]};
-        bool legal = c && strchr(LEGAL, c);
-        leat_buf_append(buf, legal ? leat_slice_of(&c, 1) : leat_slice_of(escaped, sizeof escaped));
+    for (size_t i = 0; i < name.len;) {
+        size_t legal = i;
+        while (legal < name.len && name.ptr[legal] && strchr(LEGAL, (char)name.ptr[legal]))
+            legal++;
+        leat_buf_append(buf, leat_slice_of(name.ptr + i, legal - i));
+        if (legal < name.len) {
+            const char escaped[3] = {'-', DIGITS[name.ptr[legal] >> 4],
+                                     DIGITS[name.ptr[legal] & 15]};
+            leat_buf_append(buf, leat_slice_of(escaped, sizeof escaped));
+        }
+        i = legal + 1;
     }
 }
 

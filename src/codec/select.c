@@ -34,8 +34,8 @@ bool leat_select_table(const char *pattern, const struct leat_schema *relation)
         return false;
     struct leat_slice above = relation->schema.len ? relation->schema : relation->database;
     bool whole = strchr(pattern, '.') && above.len;
-    int len = snprintf(name, sizeof name, "%.*s%s%.*s", whole ? (int)above.len : 0, (const char *)above.ptr,
-                       whole ? "." : "", LEAT_SLICE_ARG(relation->table));
+    int len = snprintf(name, sizeof name, "%.*s%s%.*s", whole ? (int)above.len : 0,
+                       (const char *)above.ptr, whole ? "." : "", LEAT_SLICE_ARG(relation->table));
     return len < (int)sizeof name && leat_glob(leat_slice_text(pattern), leat_slice_text(name));
 }
 
@@ -51,7 +51,8 @@ struct leat_slice leat_select_tenant_of(const struct leat_event *event)
     const struct leat_attr *attr;
     struct leat_value value;
     while (leat_form_next_attr(&attrs, &attr, &value))
-        if (leat_slice_equal(attr->name, LEAT_SLICE_LITERAL("tenant")) && leat_kind_is_text(value.kind))
+        if (leat_slice_equal(attr->name, LEAT_SLICE_LITERAL("tenant")) &&
+            leat_kind_is_text(value.kind))
             return value.text;
     return (struct leat_slice){NULL, 0};
 }

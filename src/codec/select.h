@@ -1,8 +1,8 @@
 /*
  * Which events a reader or an emitter wants: one way of asking it, wherever it is asked.
  *
- *     table   "schema.table" (MySQL: "database.table"), or "table" alone when the pattern has no dot
- *     type    an operation ("create", "post" …) or the event type of a post or message
+ *     table   "schema.table" (MySQL: "database.table"), or "table" alone when the pattern has no
+ * dot type    an operation ("create", "post" …) or the event type of a post or message
  *     *       any run of bytes, in both
  *
  * Threads: pure.

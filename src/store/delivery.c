@@ -29,7 +29,8 @@ static struct leat_slice slice_of(MDB_val v)
     return leat_slice_of(v.mv_data, v.mv_size);
 }
 
-/* --- records ------------------------------------------------------------------------------------ */
+/* --- records ------------------------------------------------------------------------------------
+ */
 
 static void put(struct leat_buf *buf, const void *bytes, size_t len)
 {
@@ -48,7 +49,8 @@ static void state_write(struct leat_buf *buf, const struct leat_delivery_state *
     leat_checked_close(buf);
 }
 
-static bool state_read(struct leat_slice name, struct leat_slice bytes, struct leat_delivery_state *ret_state)
+static bool state_read(struct leat_slice name, struct leat_slice bytes,
+                       struct leat_delivery_state *ret_state)
 {
     struct leat_delivery_state s = {.cursor = 0};
     struct leat_slice content;
@@ -103,7 +105,8 @@ static bool letter_read(struct leat_slice bytes, struct leat_dead_letter *ret_le
     return true;
 }
 
-/* --- life --------------------------------------------------------------------------------------- */
+/* --- life ---------------------------------------------------------------------------------------
+ */
 
 static int databases_open(struct leat_delivery *d)
 {
@@ -128,8 +131,8 @@ static int own_open(struct leat_delivery *d, const char *dir, struct leat_err *e
     struct stat st;
     bool fits = leat_meta_path(dir, path, sizeof path);
     if (!fits || stat(path, &st))
-        return leat_fail_errno(err, LEAT_ECONFIG, fits ? errno : ENAMETOOLONG, "there is no store in \"%s\"",
-                               dir);
+        return leat_fail_errno(err, LEAT_ECONFIG, fits ? errno : ENAMETOOLONG,
+                               "there is no store in \"%s\"", dir);
     int rc = leat_env_open(path, true, LEAT_META_MAP_BYTES, &d->env);
     d->own = true;
     if (!rc)
@@ -137,8 +140,8 @@ static int own_open(struct leat_delivery *d, const char *dir, struct leat_err *e
     return rc ? leat_env_fail(err, rc, path, "be opened") : LEAT_OK;
 }
 
-int leat_delivery_open(const char *path, struct leat_store *store, struct leat_delivery **ret_delivery,
-                       struct leat_err *err)
+int leat_delivery_open(const char *path, struct leat_store *store,
+                       struct leat_delivery **ret_delivery, struct leat_err *err)
 {
     struct leat_delivery *d = calloc(1, sizeof *d);
     if (!d)
@@ -172,7 +175,8 @@ uint64_t leat_delivery_version(struct leat_delivery *d)
     return mdb_env_info(d->env, &info) ? 0 : info.me_last_txnid;
 }
 
-/* --- states ------------------------------------------------------------------------------------- */
+/* --- states -------------------------------------------------------------------------------------
+ */
 
 static int state_get(struct leat_delivery *d, MDB_txn *txn, const char *name,
                      struct leat_delivery_state *ret_state)
@@ -189,8 +193,8 @@ static int damaged(struct leat_err *err, const char *what)
     return leat_fail(err, LEAT_EDATA, "meta.mdb: the record of %s is damaged", what);
 }
 
-int leat_delivery_get(struct leat_delivery *d, const char *name, struct leat_delivery_state *ret_state,
-                      struct leat_err *err)
+int leat_delivery_get(struct leat_delivery *d, const char *name,
+                      struct leat_delivery_state *ret_state, struct leat_err *err)
 {
     MDB_txn *txn;
     int rc = mdb_txn_begin(d->env, NULL, MDB_RDONLY, &txn);
@@ -215,8 +219,8 @@ static int state_put(struct leat_delivery *d, MDB_txn *txn, struct leat_delivery
     return rc;
 }
 
-int leat_delivery_update(struct leat_delivery *d, const char *name, leat_delivery_change_fn change, void *arg,
-                         struct leat_delivery_state *ret_state, struct leat_err *err)
+int leat_delivery_update(struct leat_delivery *d, const char *name, leat_delivery_change_fn change,
+                         void *arg, struct leat_delivery_state *ret_state, struct leat_err *err)
 {
     struct leat_delivery_state state = {.cursor = 0};
     MDB_txn *txn;
@@ -243,8 +247,8 @@ int leat_delivery_update(struct leat_delivery *d, const char *name, leat_deliver
     return LEAT_OK;
 }
 
-static int states_walk(struct leat_delivery *d, MDB_txn *txn, leat_delivery_state_fn each, void *arg,
-                       struct leat_err *err)
+static int states_walk(struct leat_delivery *d, MDB_txn *txn, leat_delivery_state_fn each,
+                       void *arg, struct leat_err *err)
 {
     MDB_cursor *cursor;
     MDB_val k, v;
@@ -259,7 +263,8 @@ static int states_walk(struct leat_delivery *d, MDB_txn *txn, leat_delivery_stat
     return !status && rc != MDB_NOTFOUND ? fail(err, rc, "read cursors") : status;
 }
 
-int leat_delivery_each(struct leat_delivery *d, leat_delivery_state_fn each, void *arg, struct leat_err *err)
+int leat_delivery_each(struct leat_delivery *d, leat_delivery_state_fn each, void *arg,
+                       struct leat_err *err)
 {
     MDB_txn *txn;
     int rc = mdb_txn_begin(d->env, NULL, MDB_RDONLY, &txn);
@@ -270,7 +275,8 @@ int leat_delivery_each(struct leat_delivery *d, leat_delivery_state_fn each, voi
     return status;
 }
 
-/* --- dead letters ------------------------------------------------------------------------------- */
+/* --- dead letters -------------------------------------------------------------------------------
+ */
 
 struct letter_key {
     uint8_t bytes[LEAT_INSTANCE_MAX + 1 + 8];
@@ -302,7 +308,8 @@ static int bury(struct leat_delivery *d, MDB_txn *txn, const char *name, uint64_
     struct letter_key key = letter_key(name, sequence);
     MDB_val k = {key.len, key.bytes}, v = {record.len, (void *)(uintptr_t)record.ptr};
     if (dead_bytes(d, txn) + (int64_t)record.len > LEAT_DEAD_BYTES_MAX) {
-        leat_fail(err, LEAT_ELIMIT, "dead letters take more than %lld MiB; none is dropped for a new one",
+        leat_fail(err, LEAT_ELIMIT,
+                  "dead letters take more than %lld MiB; none is dropped for a new one",
                   (long long)(LEAT_DEAD_BYTES_MAX >> 20));
         leat_err_hint(err, "leat dlq list; then leat dlq retry or leat dlq drop");
         return LEAT_ELIMIT;
@@ -311,12 +318,13 @@ static int bury(struct leat_delivery *d, MDB_txn *txn, const char *name, uint64_
     return rc ? fail(err, rc, "store a dead letter") : LEAT_OK;
 }
 
-int leat_delivery_bury(struct leat_delivery *d, const char *name, const struct leat_dead_letter *letter,
-                       struct leat_err *err)
+int leat_delivery_bury(struct leat_delivery *d, const char *name,
+                       const struct leat_dead_letter *letter, struct leat_err *err)
 {
     struct leat_buf buf;
     MDB_txn *txn;
-    leat_buf_init(&buf, letter->value.len + letter->key.len + letter->topic.len + letter->reason.len + 256);
+    leat_buf_init(&buf, letter->value.len + letter->key.len + letter->topic.len +
+                            letter->reason.len + 256);
     letter_write(&buf, letter);
     int rc = buf.full ? ENOMEM : mdb_txn_begin(d->env, NULL, 0, &txn);
     int status = rc ? fail(err, rc, "store a dead letter")
@@ -329,7 +337,8 @@ int leat_delivery_bury(struct leat_delivery *d, const char *name, const struct l
     return status;
 }
 
-int leat_delivery_drop(struct leat_delivery *d, const char *name, uint64_t sequence, struct leat_err *err)
+int leat_delivery_drop(struct leat_delivery *d, const char *name, uint64_t sequence,
+                       struct leat_err *err)
 {
     struct letter_key key = letter_key(name, sequence);
     MDB_val k = {key.len, key.bytes};
@@ -350,8 +359,8 @@ static bool letter_is_of(struct leat_slice key, struct leat_slice prefix)
     return key.len == prefix.len + 8 && memcmp(key.ptr, prefix.ptr, prefix.len) == 0;
 }
 
-static int letters_walk(MDB_cursor *cursor, struct letter_key begin, leat_dead_letter_fn each, void *arg,
-                        struct leat_err *err)
+static int letters_walk(MDB_cursor *cursor, struct letter_key begin, leat_dead_letter_fn each,
+                        void *arg, struct leat_err *err)
 {
     struct leat_slice prefix = leat_slice_of(begin.bytes, begin.len - 8);
     MDB_val k = {begin.len, begin.bytes}, v;
@@ -371,8 +380,8 @@ static int letters_walk(MDB_cursor *cursor, struct letter_key begin, leat_dead_l
     return rc && rc != MDB_NOTFOUND ? fail(err, rc, "read dead letters") : LEAT_OK;
 }
 
-int leat_delivery_letters(struct leat_delivery *d, const char *name, uint64_t from, leat_dead_letter_fn each,
-                          void *arg, struct leat_err *err)
+int leat_delivery_letters(struct leat_delivery *d, const char *name, uint64_t from,
+                          leat_dead_letter_fn each, void *arg, struct leat_err *err)
 {
     MDB_txn *txn;
     MDB_cursor *cursor;

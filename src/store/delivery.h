@@ -1,20 +1,20 @@
 /*
  * Where each emitter stands, and what it could not deliver, in <store>/meta.mdb.
  *
- *     emitters  name → version u8 = 1, cursor u64, reported u64, paused u8, rewinds u64, updated_at_us i64,
- *                      hash (layout.h)
- *     dead      name, 0, sequence BE8 → version u8 = 1, again u8, code i8, tries varint, failed_at_us i64,
- *                      counted reason, counted topic, counted key, counted value, hash
+ *     emitters  name → version u8 = 1, cursor u64, reported u64, paused u8, rewinds u64,
+ * updated_at_us i64, hash (layout.h) dead      name, 0, sequence BE8 → version u8 = 1, again u8,
+ * code i8, tries varint, failed_at_us i64, counted reason, counted topic, counted key, counted
+ * value, hash
  *
- * Two write to it: the runner moves its cursor, an operator's command (another process) pauses, rewinds and
- * asks for dead letters to be tried again. Each change is one read-modify-write transaction under LMDB's
- * lock, and a cursor moves only while `rewinds` is what its runner knows, so a rewind is never undone.
+ * Two write to it: the runner moves its cursor, an operator's command (another process) pauses,
+ * rewinds and asks for dead letters to be tried again. Each change is one read-modify-write
+ * transaction under LMDB's lock, and a cursor moves only while `rewinds` is what its runner knows,
+ * so a rewind is never undone.
  *
- * Order:   open → get, update, … → close. Within the writer's process pass `store`: an environment is
- *          opened once per process.
- * Threads: any; one at a time per object. Writing waits for LMDB's lock and the disk.
- * Errors:  LEAT_ECONFIG no store, or no rights; LEAT_ERETRY no space; LEAT_EDATA a damaged record;
- *          LEAT_ELIMIT too many dead letters.
+ * Order:   open → get, update, … → close. Within the writer's process pass `store`: an environment
+ * is opened once per process. Threads: any; one at a time per object. Writing waits for LMDB's lock
+ * and the disk. Errors:  LEAT_ECONFIG no store, or no rights; LEAT_ERETRY no space; LEAT_EDATA a
+ * damaged record; LEAT_ELIMIT too many dead letters.
  */
 #ifndef STORE_DELIVERY_H
 #define STORE_DELIVERY_H
@@ -40,24 +40,26 @@ struct leat_dead_letter {
     int code;   /* enum leat_code */
     uint64_t tries;
     int64_t failed_at_us;
-    struct leat_slice reason, topic, key, value; /* value: as it was to be delivered; empty if it could
-                                                    not even be encoded */
+    struct leat_slice reason, topic, key, value; /* value: as it was to be delivered; empty if it
+                                                    could not even be encoded */
 };
 
 /* `store` NULL: another process than the writer's. */
-int leat_delivery_open(const char *path, struct leat_store *store, struct leat_delivery **ret_delivery,
-                       struct leat_err *err) LEAT_MUST_CHECK;
+int leat_delivery_open(const char *path, struct leat_store *store,
+                       struct leat_delivery **ret_delivery, struct leat_err *err) LEAT_MUST_CHECK;
 void leat_delivery_close(struct leat_delivery *delivery); /* accepts NULL */
 
 /* LEAT_EOF: it never ran. */
 int leat_delivery_get(struct leat_delivery *delivery, const char *name,
                       struct leat_delivery_state *ret_state, struct leat_err *err) LEAT_MUST_CHECK;
 
-/* Reads (a zeroed state with the name, if there is none), lets `change` alter it, and writes it durably,
- * all in one transaction. `change` gives false to leave it as it is. ret_state is what stands then. */
+/* Reads (a zeroed state with the name, if there is none), lets `change` alter it, and writes it
+ * durably, all in one transaction. `change` gives false to leave it as it is. ret_state is what
+ * stands then. */
 typedef bool (*leat_delivery_change_fn)(void *arg, struct leat_delivery_state *state);
-int leat_delivery_update(struct leat_delivery *delivery, const char *name, leat_delivery_change_fn change,
-                         void *arg, struct leat_delivery_state *ret_state,
+int leat_delivery_update(struct leat_delivery *delivery, const char *name,
+                         leat_delivery_change_fn change, void *arg,
+                         struct leat_delivery_state *ret_state,
                          struct leat_err *err) LEAT_MUST_CHECK;
 
 typedef int (*leat_delivery_state_fn)(void *arg, const struct leat_delivery_state *state,
@@ -73,11 +75,13 @@ int leat_delivery_bury(struct leat_delivery *delivery, const char *name,
 int leat_delivery_drop(struct leat_delivery *delivery, const char *name, uint64_t sequence,
                        struct leat_err *err) LEAT_MUST_CHECK;
 
-/* Calls back in the order of sequences, from `from` on, in one short read transaction; slices live for
- * the call. A positive answer of `each` ends it without an error. */
-typedef int (*leat_dead_letter_fn)(void *arg, const struct leat_dead_letter *letter, struct leat_err *err);
+/* Calls back in the order of sequences, from `from` on, in one short read transaction; slices live
+ * for the call. A positive answer of `each` ends it without an error. */
+typedef int (*leat_dead_letter_fn)(void *arg, const struct leat_dead_letter *letter,
+                                   struct leat_err *err);
 int leat_delivery_letters(struct leat_delivery *delivery, const char *name, uint64_t from,
-                          leat_dead_letter_fn each, void *arg, struct leat_err *err) LEAT_MUST_CHECK;
+                          leat_dead_letter_fn each, void *arg,
+                          struct leat_err *err) LEAT_MUST_CHECK;
 
 /* Changes whenever something in meta.mdb was committed, by any process. */
 uint64_t leat_delivery_version(struct leat_delivery *delivery);

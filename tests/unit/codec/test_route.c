@@ -1,4 +1,5 @@
-/* Topics: what a template gives, that no two names give the same, and what a template may not have. */
+/* Topics: what a template gives, that no two names give the same, and what a template may not have.
+ */
 #include "codec/route.h"
 #include "codec/select.h"
 
@@ -31,9 +32,13 @@ static void route__names_stand_in_place_of_braces(void **state)
 
 static void route__hostile_names_stay_apart_and_legal(void **state)
 {
-    static const struct { const char *schema, *table; } NAMES[] = {
-        {"a.b", "c"}, {"a", "b.c"}, {"A", "b_c"}, {"a", "b_c"}, {"a-2e", "b"}, {"a.", "b"}, {"a", ".b"},
-        {"a b", "c\n"}, {"a", "\"; drop table x;--"}, {"\xc3\xa4", "x"}, {"ae", "x"}, {"a", "-"}, {"a", "--"}};
+    static const struct {
+        const char *schema, *table;
+    } NAMES[] = {{"a.b", "c"},      {"a", "b.c"},   {"A", "b_c"},
+                 {"a", "b_c"},      {"a-2e", "b"},  {"a.", "b"},
+                 {"a", ".b"},       {"a b", "c\n"}, {"a", "\"; drop table x;--"},
+                 {"\xc3\xa4", "x"}, {"ae", "x"},    {"a", "-"},
+                 {"a", "--"}};
     enum { COUNT = sizeof NAMES / sizeof *NAMES };
     char topics[COUNT][200];
     struct fixture f;
@@ -44,8 +49,9 @@ static void route__hostile_names_stay_apart_and_legal(void **state)
         f.relation.schema = leat_slice_text(NAMES[i].schema);
         f.relation.table = leat_slice_text(NAMES[i].table);
         snprintf(topics[i], sizeof topics[i], "%s", topic(&f, "{source}.{schema}.{table}"));
-        assert_int_equal(strspn(topics[i], "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-"),
-                         strlen(topics[i]));
+        assert_int_equal(
+            strspn(topics[i], "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-"),
+            strlen(topics[i]));
         for (size_t k = 0; k < i; k++)
             assert_string_not_equal(topics[i], topics[k]);
     }
@@ -54,7 +60,8 @@ static void route__hostile_names_stay_apart_and_legal(void **state)
 
 static void route__a_wrong_template_is_refused(void **state)
 {
-    static const char *const BAD[] = {"", "{tabel}", "{table", "a b", "a-b", "{source}/{table}", "a}"};
+    static const char *const BAD[] = {"",    "{tabel}",          "{table", "a b",
+                                      "a-b", "{source}/{table}", "a}"};
     struct leat_err e;
     (void)state;
     for (size_t i = 0; i < sizeof BAD / sizeof *BAD; i++)
@@ -67,8 +74,10 @@ static void select__tables_fit_with_and_without_a_schema(void **state)
     struct fixture f;
     (void)state;
     fixture_init(&f);
-    assert_true(leat_select_table("public.*", &f.relation) && leat_select_table("cust*", &f.relation));
-    assert_false(leat_select_table("postgres.customers", &f.relation) || leat_select_table("public.x", &f.relation));
+    assert_true(leat_select_table("public.*", &f.relation) &&
+                leat_select_table("cust*", &f.relation));
+    assert_false(leat_select_table("postgres.customers", &f.relation) ||
+                 leat_select_table("public.x", &f.relation));
     assert_false(leat_select_table("*", NULL));
     f.relation.schema = TEXT("");
     assert_true(leat_select_table("postgres.customers", &f.relation));

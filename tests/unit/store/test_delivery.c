@@ -1,6 +1,6 @@
 /*
- * Cursors of emitters and dead letters: what is put comes back, an operator's word is not undone, and
- * what is damaged is told.
+ * Cursors of emitters and dead letters: what is put comes back, an operator's word is not undone,
+ * and what is damaged is told.
  */
 #include "store/delivery.h"
 
@@ -137,12 +137,14 @@ static void delivery__too_many_letters_are_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(delivery__a_cursor_comes_back, scratch_setup, scratch_teardown),
-        cmocka_unit_test_setup_teardown(delivery__without_a_store_there_is_nothing_to_command, scratch_setup,
+        cmocka_unit_test_setup_teardown(delivery__a_cursor_comes_back, scratch_setup,
                                         scratch_teardown),
-        cmocka_unit_test_setup_teardown(delivery__letters_are_kept_apart_by_emitter_and_in_order, scratch_setup,
+        cmocka_unit_test_setup_teardown(delivery__without_a_store_there_is_nothing_to_command,
+                                        scratch_setup, scratch_teardown),
+        cmocka_unit_test_setup_teardown(delivery__letters_are_kept_apart_by_emitter_and_in_order,
+                                        scratch_setup, scratch_teardown),
+        cmocka_unit_test_setup_teardown(delivery__too_many_letters_are_refused, scratch_setup,
                                         scratch_teardown),
-        cmocka_unit_test_setup_teardown(delivery__too_many_letters_are_refused, scratch_setup, scratch_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
