@@ -196,6 +196,14 @@ int leat_emit_key(const struct leat_emit_input *in, struct leat_buf *buf,
 int leat_emit_metadata(const struct leat_emit_input *in, struct leat_buf *buf,
                        struct leat_err *err) LEAT_MUST_CHECK;
 
+/* What the sender calls the event: the idempotency key of a post, else the row's key; nothing:
+ * neither. */
+int leat_emit_external_id(const struct leat_emit_input *in, struct leat_buf *buf,
+                          struct leat_err *err) LEAT_MUST_CHECK;
+
+/* The tenant of a post; empty: none. */
+struct leat_slice leat_emit_tenant(const struct leat_emit_input *in);
+
 /* --- the seam --------------------------------------------------------------------------------- */
 
 struct leat_emitter_env {

@@ -9,6 +9,7 @@ extern const struct leat_source_ops my_source_ops; /* sources/mysql/mysql.c */
 extern const struct leat_source_ops webhook_source_ops; /* sources/webhook/webhook.c */
 
 extern const struct leat_emitter_ops file_emitter_ops; /* emitters/file/file.c */
+extern const struct leat_emitter_ops postgres_emitter_ops; /* emitters/postgres/postgres.c */
 extern const struct leat_emitter_ops stdout_emitter_ops; /* emitters/stdout/stdout.c */
 
 const struct leat_source_ops *const leat_sources[] = {
@@ -20,6 +21,7 @@ const struct leat_source_ops *const leat_sources[] = {
 
 const struct leat_emitter_ops *const leat_emitters[] = {
     &file_emitter_ops,
+    &postgres_emitter_ops,
     &stdout_emitter_ops,
     NULL,
 };

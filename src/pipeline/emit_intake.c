@@ -230,6 +230,26 @@ int leat_emit_metadata(const struct leat_emit_input *in, struct leat_buf *buf, s
     return leat_form_end(buf, start, LEAT_OK, err);
 }
 
+int leat_emit_external_id(const struct leat_emit_input *in, struct leat_buf *buf,
+                          struct leat_err *err)
+{
+    struct leat_form_attrs attrs = {.event = in->event};
+    const struct leat_attr *attr;
+    struct leat_value value;
+    if (in->event->relation)
+        return leat_emit_key(in, buf, err);
+    while (leat_form_next_attr(&attrs, &attr, &value))
+        if (leat_slice_equal(attr->name, LEAT_SLICE_LITERAL("idempotency")) &&
+            leat_kind_is_text(value.kind))
+            leat_buf_append(buf, value.text);
+    return LEAT_OK;
+}
+
+struct leat_slice leat_emit_tenant(const struct leat_emit_input *in)
+{
+    return leat_select_tenant_of(in->event);
+}
+
 /* --- life ---------------------------------------------------------------------------------------
  */
 
