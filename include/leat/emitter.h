@@ -112,10 +112,10 @@ struct leat_emit_settings {
             "Bytes of a name other than letters, digits and _ are written as -XX, so that two names "     \
             "never become one topic. What an event does not have is left out with one dot."},             \
     {.section = "Batches", .name = "flush_bytes", .type = LEAT_OPTION_SIZE,                               \
-     .offset = offsetof(struct leat_emit_settings, flush_bytes), .fallback = "1MiB", .min = 1 << 10,      \
+     .offset = offsetof(struct leat_emit_settings, flush_bytes), .fallback = "4MiB", .min = 1 << 10,      \
      .max = 64 << 20, .doc = "A batch is handed over when its text passes this."},                        \
     {.name = "flush_count", .type = LEAT_OPTION_INT,                                                      \
-     .offset = offsetof(struct leat_emit_settings, flush_count), .fallback = "10000", .min = 1,           \
+     .offset = offsetof(struct leat_emit_settings, flush_count), .fallback = "20000", .min = 1,           \
      .max = 1000000, .doc = "… or when it has so many events."},                                          \
     {.name = "flush_age", .type = LEAT_OPTION_DURATION,                                                   \
      .offset = offsetof(struct leat_emit_settings, flush_age_ms), .fallback = "0ms", .min = 0,            \
