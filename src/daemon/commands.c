@@ -71,6 +71,14 @@ static const struct command_option DLQ_OPTIONS[] = {
     OPTION_CONFIG, OPTION_STORE, OPTION_JSON, {"yes", 0, NULL, "drop: do it"}, OPTION_END,
 };
 
+static const struct command_option FILE_OPTIONS[] = {
+    OPTION_CONFIG,
+    OPTION_STORE,
+    {"output", 'o', "FILE", "where to; there is nothing under this name until all of it fits"},
+    {"json", 0, NULL, "with --output: what is known of the file, as JSON"},
+    OPTION_END,
+};
+
 static const struct command_option CONFIG_OPTIONS[] = {OPTION_END};
 
 const struct command commands[] = {
@@ -130,6 +138,11 @@ const struct command commands[] = {
      "show prints its text as it was to be delivered, with --json as base64. retry encodes it anew and\n"
      "delivers it out of order; it stays until it has arrived.",
      DLQ_OPTIONS, 3, cmd_dlq},
+    {"file", "files that were brought over HTTP", "file get ID [-o FILE [--json]] [-c FILE | --store DIR]\n",
+     "Puts a file together from its events, by the id of any of them, and checks its SHA-256. Without\n"
+     "--output it goes to standard output. Works beside a running daemon. Ends with 3 when it is damaged:\n"
+     "then nothing is left under FILE, and what went to standard output is not all of it.",
+     FILE_OPTIONS, 2, cmd_file},
     {"config", "the manual of the configuration", "config reference\n",
      "Prints the text of conf/leat.yaml: every option with its meaning, range and default.",
      CONFIG_OPTIONS, 1, cmd_config},

@@ -1,6 +1,6 @@
-"""Emitting: a backlog in the store, brought into a Postgres table by leat and, the same rows, by `psql \\copy` from a binary file.
+"""Emitting: a backlog in the store, brought into a Postgres table by leat and, the same rows, by `psql \\copy` from a file.
 
-Tables and indexes are the same for both, made anew for each round; rounds alternate, and so does who goes first. leat reads the
+Tables and indexes are the same for both, made anew for each round; rounds alternate, and so does who goes first.
 store, encodes and commits with its cursor every megabyte; psql sends bytes that are ready and commits once.
 """
 import os
@@ -110,9 +110,10 @@ def main():
                 ratios.append(took["psql"] / took["leat"])
                 rates.append(EVENTS / took["leat"])
                 loads.append(os.getloadavg()[0])
-                print(f"{record_type} round {i}: leat {took['leat']:.2f} s (its CPU {case.cpu:.2f} s), psql {took['psql']:.2f} s, "
-                      f"load {loads[-1]:.1f}", file=sys.stderr)
-            bench(f"pg_emit_ratio_{record_type}" if record_type != "jsonb" else "pg_emit_ratio", statistics.median(ratios), "ratio")
+                print(f"{record_type} round {i}: leat {took['leat']:.2f} s (its CPU {case.cpu:.2f} s), "
+                      f"psql {took['psql']:.2f} s, load {loads[-1]:.1f}", file=sys.stderr)
+            name = "pg_emit_ratio" if record_type == "jsonb" else f"pg_emit_ratio_{record_type}"
+            bench(name, statistics.median(ratios), "ratio")
             bench(f"pg_emit_rows_per_s_{record_type}", statistics.median(rates), "rows/s")
             peak = max(peak, case.peak)
             places.remove(directory / record_type)

@@ -164,7 +164,9 @@ static void keywords_fill(const struct pge_session *s, struct keywords *k, const
     keyword(k, "user", s->settings->user);
     keyword(k, "password", password);
     keyword(k, "application_name", s->application);
-    keyword(k, "sslmode", pge_settings_sslmode(s->settings));
+    keyword(k, "sslmode",
+            leat_tls_mode_names[leat_tls_mode_for((enum leat_tls_mode)s->settings->sslmode,
+                                                  s->settings->host)]);
     keyword(k, "sslrootcert", s->settings->sslrootcert);
     keyword(k, "sslcert", s->settings->sslcert);
     keyword(k, "sslkey", s->settings->sslkey);

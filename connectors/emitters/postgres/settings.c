@@ -2,8 +2,6 @@
 
 #define AT(member) .offset = offsetof(struct pge_settings, member)
 
-static const char *const SSL_CHOICES[] = {"auto",      "disable",     "prefer", "require",
-                                          "verify-ca", "verify-full", NULL};
 static const char *const RECORD_CHOICES[] = {"data", "event", NULL};
 static const char *const TYPE_CHOICES[] = {"jsonb", "json", "text", NULL};
 
@@ -22,7 +20,7 @@ const struct leat_option pge_options[] = {
      .doc = "A role that owns the tables, or may write them.", .example = "leat"},
     LEAT_PASSWORD_OPTIONS(offsetof(struct pge_settings, password)),
     {.name = "sslmode", .type = LEAT_OPTION_CHOICE, AT(sslmode), .fallback = "auto",
-     .choices = SSL_CHOICES,
+     .choices = leat_tls_mode_names,
      .doc = "libpq's modes; auto means disable on a socket, prefer on loopback, verify-full "
             "everywhere else."},
     {.name = "sslrootcert", .type = LEAT_OPTION_TEXT, AT(sslrootcert),
@@ -75,21 +73,6 @@ int pge_settings_validate(const void *ctx, struct leat_err *err)
     if (!status)
         status = name_check("target_schema", s->schema, err);
     return status ? status : name_check("table", s->table, err);
-}
-
-static bool host_is_loopback(const char *host)
-{
-    bool address = strncmp(host, "127.", 4) == 0 && !host[strspn(host, "0123456789.")];
-    return address || strcmp(host, "localhost") == 0 || strcmp(host, "::1") == 0;
-}
-
-const char *pge_settings_sslmode(const struct pge_settings *s)
-{
-    if (s->sslmode)
-        return SSL_CHOICES[s->sslmode];
-    if (s->host[0] == '/')
-        return "disable";
-    return host_is_loopback(s->host) ? "prefer" : "verify-full";
 }
 
 const char *pge_settings_record_type(const struct pge_settings *s)

@@ -7,6 +7,7 @@
 
 #include <leat/emitter.h>
 #include <leat/password.h>
+#include <leat/tls_mode.h>
 
 enum pge_record { PGE_RECORD_DATA, PGE_RECORD_EVENT };
 enum pge_type { PGE_TYPE_JSONB, PGE_TYPE_JSON, PGE_TYPE_TEXT };
@@ -17,7 +18,7 @@ struct pge_settings {
     int64_t port;
     const char *database, *user;
     struct leat_password password;
-    int sslmode; /* index into SSL_CHOICES */
+    int sslmode; /* enum leat_tls_mode */
     const char *sslrootcert, *sslcert, *sslkey;
     int64_t connect_timeout_ms, timeout_ms;
     const char *schema, *table;
@@ -29,9 +30,6 @@ struct pge_settings {
 extern const struct leat_option pge_options[];
 
 int pge_settings_validate(const void *ctx, struct leat_err *err) LEAT_MUST_CHECK;
-
-/* libpq's word for the mode that applies. */
-const char *pge_settings_sslmode(const struct pge_settings *settings);
 
 /* "jsonb", "json", "text" */
 const char *pge_settings_record_type(const struct pge_settings *settings);
