@@ -210,6 +210,7 @@ static void drain(struct leat_emit_runner *r)
 static void pause_after(struct leat_emit_runner *r, const struct leat_err *err)
 {
     note_error(r, err);
+    state_set(r, transient(err->code) ? LEAT_EMITTER_BACKOFF : LEAT_EMITTER_STOPPED);
     int64_t until_ms = leat_clock_monotonic_ms() + (transient(err->code) ? POLL_MS : STOPPED_MS);
     r->not_before_ms = until_ms;
     emit_forget_all(r);

@@ -1,7 +1,7 @@
 """Emitting: a backlog in the store, brought into a Postgres table by leat and, the same rows, by `psql \\copy` from a file.
 
-Tables and indexes are the same for both, made anew for each round; rounds alternate, and so does who goes first.
-store, encodes and commits with its cursor every megabyte; psql sends bytes that are ready and commits once.
+Tables and indexes are the same for both, made anew for each round; rounds alternate, and so does who goes first. leat
+reads the store, encodes, and commits with its cursor every 4 MiB; psql sends bytes that are ready and commits once.
 """
 import os
 import statistics

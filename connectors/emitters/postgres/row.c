@@ -1,6 +1,6 @@
 #include "emitters/postgres/row.h"
 
-#include <jansson.h>
+#include "emitters/postgres/json_check.h"
 
 static const int64_t EPOCH_2000_US = 946684800000000;
 
@@ -50,23 +50,14 @@ static void version_put(const struct pge_settings *s, struct leat_buf *buf)
         leat_buf_append(buf, LEAT_SLICE_LITERAL("\1"));
 }
 
-/* JSON that the server takes as well: without NUL characters, and not nested too deeply. */
-static bool is_json(struct leat_slice body)
-{
-    json_error_t ignored;
-    json_t *value =
-        body.len ? json_loadb((const char *)body.ptr, body.len, JSON_DECODE_ANY, &ignored) : NULL;
-    json_decref(value);
-    return value != NULL;
-}
-
 static int put_record(const struct pge_settings *s, const struct leat_emit_input *in,
                       struct leat_buf *buf, struct leat_err *err)
 {
     size_t begin = field_begin(buf);
     int status = LEAT_OK;
     version_put(s, buf);
-    if (s->record == PGE_RECORD_DATA && in->event->op == LEAT_OP_POST && is_json(in->event->body))
+    if (s->record == PGE_RECORD_DATA && in->event->op == LEAT_OP_POST &&
+        pge_json_check(in->event->body))
         leat_buf_append(buf, in->event->body);
     else
         status = leat_emit_value(in, buf, err);
