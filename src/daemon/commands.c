@@ -71,6 +71,10 @@ static const struct command_option DLQ_OPTIONS[] = {
     OPTION_CONFIG, OPTION_STORE, OPTION_JSON, {"yes", 0, NULL, "drop: do it"}, OPTION_END,
 };
 
+static const struct command_option READERS_OPTIONS[] = {
+    OPTION_CONFIG, OPTION_STORE, OPTION_JSON, OPTION_END,
+};
+
 static const struct command_option FILE_OPTIONS[] = {
     OPTION_CONFIG,
     OPTION_STORE,
@@ -138,6 +142,13 @@ const struct command commands[] = {
      "show prints its text as it was to be delivered, with --json as base64. retry encodes it anew and\n"
      "delivers it out of order; it stays until it has arrived.",
      DLQ_OPTIONS, 3, cmd_dlq},
+    {"readers", "who follows the stream under a name, and how far",
+     "readers list [-c FILE | --store DIR] [--json]\n"
+     "readers show NAME\n"
+     "readers drop NAME\n",
+     "A reader is made by its first commit over HTTP. One that is dropped is forgotten: under its name\n"
+     "reading begins anew, and nothing is kept for it any more. Works beside a running daemon.",
+     READERS_OPTIONS, 2, cmd_readers},
     {"file", "files that were brought over HTTP", "file get ID [-o FILE [--json]] [-c FILE | --store DIR]\n",
      "Puts a file together from its events, by the id of any of them, and checks its SHA-256. Without\n"
      "--output it goes to standard output. Works beside a running daemon. Ends with 3 when it is damaged:\n"

@@ -25,6 +25,7 @@ int cmd_verify(const struct command_line *line);
 int cmd_keys(const struct command_line *line);
 int cmd_emitters(const struct command_line *line);
 int cmd_dlq(const struct command_line *line);
+int cmd_readers(const struct command_line *line);
 int cmd_file(const struct command_line *line);
 int cmd_config(const struct command_line *line);
 

@@ -95,22 +95,32 @@ static const char *set_format(struct feed_query *q, const char *text)
     return q->form ? NULL : "format: native or debezium";
 }
 
+static const char *set_reader(struct feed_query *q, const char *text)
+{
+    if (!leat_reader_name_valid(text))
+        return "reader: 1 to 64 letters, digits, dots, dashes and underscores";
+    memcpy(q->reader, text, strlen(text) + 1);
+    return NULL;
+}
+
 static const char *set_text(char *to, const char *text)
 {
     memcpy(to, text, strlen(text) + 1);
     return NULL;
 }
 
-enum name { AFTER, SOURCE, TENANT, TABLE, TYPE, FROM, TO, LIMIT, WAIT, FORMAT, KEY, TOKEN, NAMES };
+enum name { AFTER, READER, SOURCE, TENANT, TABLE, TYPE, FROM, TO, LIMIT, WAIT, FORMAT, KEY, TOKEN, NAMES };
 
-static const char *const NAME[NAMES] = {"after", "source", "tenant", "table",  "type", "from",
-                                        "to",    "limit",  "wait",   "format", "key",  "access_token"};
+static const char *const NAME[NAMES] = {"after", "reader", "source", "tenant", "table", "type",        "from",
+                                        "to",    "limit",  "wait",   "format", "key",   "access_token"};
 
 static const char *set(struct feed_query *q, enum name name, const char *text, int64_t now_us)
 {
     switch (name) {
     case AFTER:
         return feed_query_after(q, text);
+    case READER:
+        return set_reader(q, text);
     case SOURCE:
         return set_text(q->source, text);
     case TENANT:
@@ -151,8 +161,8 @@ static const char *parameter(struct feed_query *q, const char *at, size_t len, i
     size_t name_len = equals ? (size_t)(equals - at) : len;
     enum name name = name_find(at, name_len);
     if (name == NAMES)
-        return "a parameter is unknown; there are after, source, tenant, table, type, from, to, limit, "
-               "wait, format";
+        return "a parameter is unknown; there are after, reader, source, tenant, table, type, from, to, "
+               "limit, wait, format";
     if (name == KEY || name == TOKEN)
         return NULL;
     if (q->given >> name & 1)

@@ -2,6 +2,7 @@
  * What a reader asks for: GET /v1/events?name=value&…
  *
  *     after    a cursor, "start" (the default) or "end": only what is stored from now on
+ *     reader   a name: behind what it has committed; `after` is for one that has not yet
  *     source   an instance's name                     table   "schema.table" or "table", with *
  *     tenant   of posts                               type    a,b,…: operations, or event types with *
  *     from,to  time of storing, [from, to): ISO 8601, or a span back from now ("10m")
@@ -18,6 +19,7 @@
 
 #include "codec/form.h"
 #include "feed/cursor.h"
+#include "store/readers.h"
 
 enum {
     FEED_PATTERN_MAX = 255,
@@ -31,6 +33,7 @@ enum feed_after { FEED_AFTER_START, FEED_AFTER_END, FEED_AFTER_CURSOR };
 struct feed_query {
     enum feed_after after;
     struct feed_cursor cursor;
+    char reader[LEAT_READER_NAME_MAX + 1]; /* "": none */
     char source[FEED_PATTERN_MAX + 1]; /* these four: "": all */
     char tenant[FEED_PATTERN_MAX + 1];
     char table[FEED_PATTERN_MAX + 1];

@@ -2,6 +2,7 @@
 restarts and kill -9; what is asked wrongly is refused; many who wait, or do not read, disturb nobody."""
 import http.client
 import json
+import random
 import socket
 import threading
 import time
@@ -11,6 +12,7 @@ import urllib.request
 import pytest
 
 from tests.support.hooks import Hooks
+from tests.support.leatd import yaml
 from tests.support.places import wait_until
 
 EVENT = "/event/open/shop/order.0/order.created.0"
@@ -205,6 +207,61 @@ def test_keys(shared):
     assert Reader(shared, acme, tenant="acme").get()[0] == 200
     assert Reader(shared, None).get(key=shared.reading)[0] == 200
     assert shared.post("/v1/events", {}, key=shared.reading)[0] == 405
+
+
+# --- what cannot be given ---------------------------------------------------------------------------------------
+
+
+def test_cursor__behind_which_events_are_gone_is_410(own):
+    """Nothing removes segments yet: here it is done by hand, while nobody looks."""
+    own.settings["store"].update(segment_size="1MiB")
+    own.config_file.write_text(yaml(own.settings))
+    own.start()
+    key = own.key("--rights", "read")
+    reader = Reader(own, key, limit=1)
+    own.post(EVENT, {"n": 0})
+    assert numbers(reader.get()[1]) == [0]
+    named = Reader(own, key, reader="late")
+    assert own.post("/v1/readers/late/commit", {"cursor": reader.cursor}, key=key)[0] == 200
+    noise = random.Random(7)
+    for n in range(1, 40):
+        assert own.post(EVENT, {"n": n, "x": "%x" % noise.getrandbits(400_000)})[0] == 200
+    assert own.stop() == 0
+    segments = sorted(own.store_dir.glob("seg-*.mdb"))
+    assert len(segments) >= 3
+    for path in own.store_dir.glob(segments[0].name + "*"):
+        path.unlink()
+    own.start()
+    status, problem, headers = reader.get()
+    assert status == 410 and problem["code"] == "GONE" and "Leat-Cursor" not in headers
+    assert named.get()[0] == 410
+    assert EventStream(own, key, reader.cursor).answer.status == 410
+    left = numbers(Reader(own, key).all())
+    assert left == list(range(left[0], 40)) and left[0] > 1
+    assert numbers(Reader(own, key).all()) == left
+
+
+def test_event__that_is_too_large_is_named_and_can_be_passed_over(built, tmp_path):
+    """56 MiB of bytes are a text of 75 MiB: above what a page may hold."""
+    hooks = Hooks(tmp_path, {"in": {"type": "webhook", "authentication": "none", "event_type": "text:e", "accept": "any",
+                                    "request_size": "64MiB", "event_size": "64MiB"}}, {"memory": "256MiB"}).start()
+    key = hooks.key("--rights", "read")
+    for body, kind in ((b'{"n":0}', "application/json"), (b"\xff" * (56 << 20), "application/octet-stream"),
+                       (b"\xff" * (40 << 20), "application/octet-stream"), (b'{"n":3}', "application/json")):
+        assert hooks.post("/in/in", body, type=kind, seconds=60)[0] == 200
+    reader = Reader(hooks, key)
+    status, page, headers = reader.get()
+    assert status == 200 and numbers(page) == [0] and headers["Leat-More"] == "true"
+    status, problem, headers = reader.get()
+    assert status == 500 and headers["Leat-Cursor"]
+    reader.cursor = headers["Leat-Cursor"]
+    assert reader.get()[0] == 200  # 40 MiB of bytes go alone
+    assert numbers(reader.get()[1]) == [3]
+    source = EventStream(hooks, key)
+    assert json.loads(source.next()["text"]) == {"n": 0}
+    rest = source.answer.read().decode()
+    assert "event: error" in rest and "larger than this port gives out" in rest
+    assert hooks.stop() == 0
 
 
 # --- waiting ----------------------------------------------------------------------------------------------------

@@ -284,10 +284,23 @@ static int ingest_recall(void *ctx, const struct leat_transaction *t, struct lea
     return once_add(&s->once, &entry, err);
 }
 
+static const struct leat_ingest_path PATHS[] = {
+    {"POST,OPTIONS", "/event/{tenant}/{dataCore}/{flowType}/{eventType}"},
+    {"POST,OPTIONS", "/events/{tenant}/{dataCore}/{flowType}/{eventType}"},
+    {"POST,OPTIONS", "/file/{tenant}/{dataCore}/{flowType}/{eventType}"},
+    {"POST,OPTIONS", "/in/{source}"},
+    {"POST,OPTIONS", "/api/v1/event/{tenant}/{dataCore}/{flowType}/{eventType}"},
+    {"POST,OPTIONS", "/api/v1/events/{tenant}/{dataCore}/{flowType}/{eventType}"},
+    {"POST,OPTIONS", "/api/v1/file/{tenant}/{dataCore}/{flowType}/{eventType}"},
+    {"POST,OPTIONS", "/api/v1/in/{source}"},
+    {NULL, NULL},
+};
+
 static const struct leat_ingest_ops INGEST = {
     .attach = ingest_attach,
     .detach = ingest_detach,
     .wants = ingest_wants,
+    .paths = PATHS,
     .begin = ingest_begin,
     .take = ingest_take,
     .finish = ingest_finish,
