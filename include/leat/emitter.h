@@ -196,8 +196,7 @@ int leat_emit_key(const struct leat_emit_input *in, struct leat_buf *buf,
 int leat_emit_metadata(const struct leat_emit_input *in, struct leat_buf *buf,
                        struct leat_err *err) LEAT_MUST_CHECK;
 
-/* What the sender calls the event: the idempotency key of a post, else the row's key; nothing:
- * neither. */
+/* What the sender calls the event: a post's external id or idempotency key, a row's key; nothing: neither. */
 int leat_emit_external_id(const struct leat_emit_input *in, struct leat_buf *buf,
                           struct leat_err *err) LEAT_MUST_CHECK;
 

@@ -125,9 +125,10 @@ struct leat_ingest_ops {
      * the source streams nothing. */
     ssize_t (*more)(void *ctx, struct leat_ingest_request *request, void *to, size_t max);
 
-    /* Before its first session a source is told again what it stored since that wall time: recall
-     * is called for each transaction, in their order, on the source's own thread. recall NULL: it
-     * wants to know nothing. An error keeps the source from beginning. */
+    /* Before its first session a source is told again what an older leat stored since that wall
+     * time without noting keys (leat_batch_key), so that recall.h cannot find it: recall is called
+     * for each transaction, in their order, on the source's own thread. recall NULL: it wants to
+     * know nothing. An error keeps the source from beginning. */
     int64_t (*recall_since)(void *ctx);
     int (*recall)(void *ctx, const struct leat_transaction *transaction, struct leat_err *err);
 

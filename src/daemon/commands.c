@@ -33,6 +33,7 @@ static const struct command_option TAIL_OPTIONS[] = {
     {"from", 0, "SEQ", "from this sequence on"},
     {"since", 0, "TIME", "stored since then: 10m, 2h, 2026-11-21T03:41:00Z (UTC unless it says)"},
     {"source", 0, "NAME", "of this source only"},
+    {"external-id", 0, "TEXT", "with --source: posts with this external id, found without reading the others"},
     {"table", 0, "S.T", "of this table only; * and ? stand for any text and any letter"},
     {"op", 0, "LIST", "these operations only: create,update,delete,truncate,read,message,…"},
     {"follow", 'f', NULL, "wait for more, until interrupted"},

@@ -230,18 +230,27 @@ int leat_emit_metadata(const struct leat_emit_input *in, struct leat_buf *buf, s
     return leat_form_end(buf, start, LEAT_OK, err);
 }
 
+/* The text of an attribute; empty: the event has none. */
+static struct leat_slice attr_text(const struct leat_event *event, struct leat_slice name)
+{
+    struct leat_form_attrs attrs = {.event = event};
+    const struct leat_attr *attr;
+    struct leat_value value;
+    while (leat_form_next_attr(&attrs, &attr, &value))
+        if (leat_slice_equal(attr->name, name) && leat_kind_is_text(value.kind))
+            return value.text;
+    return (struct leat_slice){NULL, 0};
+}
+
 int leat_emit_external_id(const struct leat_emit_input *in, struct leat_buf *buf,
                           struct leat_err *err)
 {
-    struct leat_form_attrs attrs = {.event = in->event};
-    const struct leat_attr *attr;
-    struct leat_value value;
     if (in->event->relation)
         return leat_emit_key(in, buf, err);
-    while (leat_form_next_attr(&attrs, &attr, &value))
-        if (leat_slice_equal(attr->name, LEAT_SLICE_LITERAL("idempotency")) &&
-            leat_kind_is_text(value.kind))
-            leat_buf_append(buf, value.text);
+    struct leat_slice id = attr_text(in->event, LEAT_SLICE_LITERAL("externalId"));
+    if (!id.len)
+        id = attr_text(in->event, LEAT_SLICE_LITERAL("idempotency"));
+    leat_buf_append(buf, id);
     return LEAT_OK;
 }
 

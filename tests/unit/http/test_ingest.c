@@ -248,8 +248,9 @@ static void ingest__a_path_that_is_not_declared_is_not_there(void **state)
         expect(request, 404, "there is nothing under this path");
     }
     for (size_t i = 0; i < sizeof GOOD / sizeof *GOOD; i++) {
-        snprintf(request, sizeof request, "POST %s HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\nx", GOOD[i]);
-        expect(request, 200, NULL);
+        snprintf(request, sizeof request,
+                 "POST %s HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 1001\r\n\r\n", GOOD[i]);
+        expect(request, 413, "longer than this path takes"); /* its source was asked */
     }
 }
 
