@@ -54,7 +54,7 @@ DECODERS := connectors/sources/postgres/pgoutput.c $(wildcard connectors/sources
             $(patsubst %,connectors/sources/mysql/%.c,binlog_checksum binlog_event binlog_gtid_event \
               binlog_rows_event binlog_rows charset charset_sets ddl ddl_token decimal gtid gtid_maria json_binary json_patch \
               row_describe row_text row_time row_value) \
-            $(addprefix connectors/sources/webhook/,base64.c cloudevent.c json_scan.c inflate.c metadata.c multipart.c route.c signature.c time_text.c) \
+            connectors/emitters/postgres/json_check.c $(addprefix connectors/sources/webhook/,base64.c cloudevent.c json_scan.c inflate.c metadata.c multipart.c route.c signature.c time_text.c) \
             src/event/value.c src/event/schema.c $(wildcard src/codec/*.c)
 
 # --- archives, lowest first; LIBS_<dir> is what its unit tests may link -------------------------------------
@@ -70,6 +70,7 @@ LIBS_metrics  := metrics base
 LIBS_http     := http store metrics base
 LIBS_pipeline := pipeline store codec event base
 LIBS_sources  := pipeline store codec event http metrics base
+LIBS_emitters := pipeline store codec event config base
 LIBS_feed     := feed http pipeline codec event config store metrics base
 LIBS_mysql    := pipeline store codec event base
 
@@ -78,7 +79,9 @@ SYSTEM := $(shell pkg-config --libs $(PACKAGES)) -lpthread -lm
 objects = $(patsubst %.c,$(BUILD)/%.o,$(wildcard $(1)))
 CONNECTORS := $(notdir $(wildcard connectors/sources/*))
 source_lib  = $(BUILD)/libleat_source_$(1).a
-SOURCES_A := $(foreach c,$(CONNECTORS),$(call source_lib,$(c)))
+EMITTERS := $(notdir $(wildcard connectors/emitters/*))
+emitter_lib = $(BUILD)/libleat_emitter_$(1).a
+SOURCES_A := $(foreach c,$(CONNECTORS),$(call source_lib,$(c))) $(foreach c,$(EMITTERS),$(call emitter_lib,$(c)))
 
 all: $(BUILD)/leat
 
@@ -96,6 +99,13 @@ $(call source_lib,$(1)): $(call objects,connectors/sources/$(1)/*.c)
 endef
 $(foreach c,$(CONNECTORS),$(eval $(call source_archive,$(c))))
 
+define emitter_archive
+$(call emitter_lib,$(1)): $(call objects,connectors/emitters/$(1)/*.c)
+	@rm -f $$@
+	@ar rcs $$@ $$^
+endef
+$(foreach c,$(EMITTERS),$(eval $(call emitter_archive,$(c))))
+
 $(BUILD)/leat: $(call objects,src/daemon/*.c) $(SOURCES_A) $(ARCHIVES)
 	$(call say,LINK,$@) $(CC) $(OPT) $(LINK) -o $@ $(call objects,src/daemon/*.c) -Wl,--start-group $(SOURCES_A) $(ARCHIVES) -Wl,--end-group $(SYSTEM) $(LDFLAGS)
 
@@ -112,7 +122,7 @@ unit_dir = $(notdir $(patsubst %/,%,$(dir $(1))))
 $(BUILD)/tests/unit/%: tests/unit/%.c $(ARCHIVES) $(SOURCES_A)
 	@mkdir -p $(dir $@)
 	$(call say,TEST,$@) $(CC) $(CFLAGS_ALL) -Itests -MMD -MP -o $@ $< \
-	  -Wl,--start-group $(if $(filter sources mysql,$(call unit_dir,$@)),$(SOURCES_A)) $(foreach l,$(LIBS_$(call unit_dir,$@)),$(call lib,$(l))) -Wl,--end-group \
+	  -Wl,--start-group $(if $(filter sources mysql emitters,$(call unit_dir,$@)),$(SOURCES_A)) $(foreach l,$(LIBS_$(call unit_dir,$@)),$(call lib,$(l))) -Wl,--end-group \
 	  $(LINK) $(SYSTEM) -lcmocka $(LDFLAGS)
 
 unit: $(UNIT) ## unit and golden tests

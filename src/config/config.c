@@ -19,8 +19,10 @@
 struct leat_config {
     struct leat_arena arena; /* texts, lists, instances */
     struct leat_settings settings;
-    struct leat_config_instance *instances;
-    size_t instance_count;
+    struct {
+        struct leat_config_instance *instances;
+        size_t count;
+    } roles[LEAT_CONFIG_ROLES];
 };
 
 struct loader {
@@ -28,11 +30,16 @@ struct loader {
     const struct leat_config_type *types;
     size_t type_count;
     struct leat_config_problems *problems;
+    enum leat_config_role role; /* of the section that is read */
 };
 
 enum { TREE_BYTES_MAX = 16 << 20 }; /* the largest text in nodes */
 
-/* --- sources -------------------------------------------------------------------------------- */
+/* --- sources and emitters ------------------------------------------------------------------- */
+
+static const struct {
+    const char *section, *noun;
+} ROLE[LEAT_CONFIG_ROLES] = {{"sources", "a source"}, {"emitters", "an emitter"}};
 
 static bool name_good(const char *name)
 {
@@ -43,7 +50,8 @@ static bool name_good(const char *name)
 static void type_words(const struct loader *l, struct leat_buf *words)
 {
     for (size_t i = 0; i < l->type_count; i++)
-        leat_buf_format(words, "%s%s", i ? ", " : "", l->types[i].name);
+        if (l->types[i].role == l->role)
+            leat_buf_format(words, "%s%s", words->len ? ", " : "", l->types[i].name);
 }
 
 static void type_problem(const struct loader *l, const char *where, struct leat_yaml_place place,
@@ -55,7 +63,8 @@ static void type_problem(const struct loader *l, const char *where, struct leat_
     struct leat_suggest near;
     leat_suggest_init(&near, given ? given : "");
     for (size_t i = 0; i < l->type_count; i++)
-        leat_suggest_offer(&near, l->types[i].name);
+        if (l->types[i].role == l->role)
+            leat_suggest_offer(&near, l->types[i].name);
     if (given)
         leat_config_problem_add(l->problems, place.line, place.column, where,
                                 "unknown type %s; known: %s%s", LEAT_CONFIG_QUOTE(given),
@@ -86,7 +95,7 @@ static const struct leat_config_type *type_find(const struct loader *l,
     }
     const char *given = (const char *)type->text.ptr;
     for (size_t i = 0; i < l->type_count; i++)
-        if (strcmp(l->types[i].name, given) == 0)
+        if (l->types[i].role == l->role && strcmp(l->types[i].name, given) == 0)
             return &l->types[i];
     type_problem(l, where, type->place, given);
     return NULL;
@@ -127,12 +136,12 @@ static void read_options(const struct loader *l, struct leat_config_instance *in
 
 static void read_instance(struct loader *l, const struct leat_yaml_node *node)
 {
-    struct leat_section_path where = leat_section_join("sources", node->key);
+    struct leat_section_path where = leat_section_join(ROLE[l->role].section, node->key);
     if (!name_good(node->key))
         leat_config_problem_add(l->problems, node->key_place.line, node->key_place.column,
-                                "sources",
-                                "%s is no name of a source; use 1 to %d of a-z, 0-9 and _",
-                                LEAT_CONFIG_QUOTE(node->key), LEAT_INSTANCE_MAX);
+                                ROLE[l->role].section,
+                                "%s is no name of %s; use 1 to %d of a-z, 0-9 and _",
+                                LEAT_CONFIG_QUOTE(node->key), ROLE[l->role].noun, LEAT_INSTANCE_MAX);
     struct leat_section section = {.where = where.text, .problems = l->problems};
     if (node->kind == LEAT_YAML_REFUSED || !leat_section_is_map(&section, node))
         return;
@@ -142,20 +151,22 @@ static void read_instance(struct loader *l, const struct leat_yaml_node *node)
     if (!instance.type || !instance.name)
         return;
     read_options(l, &instance, node, where.text);
-    l->config->instances[l->config->instance_count++] = instance;
+    l->config->roles[l->role].instances[l->config->roles[l->role].count++] = instance;
 }
 
-static void read_sources(struct loader *l, const struct leat_yaml_node *node)
+static void read_role(struct loader *l, const struct leat_yaml_node *root, enum leat_config_role role)
 {
-    struct leat_section section = {.where = "sources", .problems = l->problems};
+    const struct leat_yaml_node *node = leat_yaml_child(root, ROLE[role].section);
+    struct leat_section section = {.where = ROLE[role].section, .problems = l->problems};
     if (!node || node->kind == LEAT_YAML_REFUSED || !leat_section_is_map(&section, node))
         return;
     size_t count = 0;
     for (const struct leat_yaml_node *child = node->first; child; child = child->next)
         count++;
-    l->config->instances =
-        leat_arena_zeroed(&l->config->arena, count, sizeof *l->config->instances);
-    for (const struct leat_yaml_node *child = node->first; child && l->config->instances;
+    l->role = role;
+    l->config->roles[role].instances =
+        leat_arena_zeroed(&l->config->arena, count, sizeof *l->config->roles[role].instances);
+    for (const struct leat_yaml_node *child = node->first; child && l->config->roles[role].instances;
          child = child->next)
         read_instance(l, child);
 }
@@ -166,13 +177,14 @@ enum { SECTIONS_MAX = 16 };
 
 static void read_settings(struct loader *l, const struct leat_yaml_node *root)
 {
-    const char *names[SECTIONS_MAX + 2];
+    const char *names[SECTIONS_MAX + LEAT_CONFIG_ROLES + 1];
     size_t count = 0;
     for (const struct leat_settings_section *s = leat_settings_sections;
          s->options && count < SECTIONS_MAX; s++)
         if (s->name)
             names[count++] = s->name;
-    names[count++] = "sources";
+    for (int role = 0; role < LEAT_CONFIG_ROLES; role++)
+        names[count++] = ROLE[role].section;
     names[count] = NULL;
     for (const struct leat_settings_section *s = leat_settings_sections; s->options; s++) {
         struct leat_section section = {.where = s->name ? s->name : "",
@@ -228,7 +240,8 @@ static void parse_text(struct loader *l, struct leat_slice text)
     if (readable && (!root || root->kind != LEAT_YAML_REFUSED)) {
         read_settings(l, root);
         settings_validate(l, root);
-        read_sources(l, leat_yaml_child(root, "sources"));
+        read_role(l, root, LEAT_CONFIG_SOURCE);
+        read_role(l, root, LEAT_CONFIG_EMITTER);
     }
     leat_arena_release(&tree);
 }
@@ -243,7 +256,7 @@ int leat_config_parse(const char *path, struct leat_slice text,
     if (!config)
         return leat_fail(err, LEAT_ECONFIG, "%.200s: out of memory", path);
     leat_arena_init(&config->arena, LEAT_CONFIG_TEXT_MAX);
-    struct loader loader = {config, types, type_count, problems};
+    struct loader loader = {config, types, type_count, problems, LEAT_CONFIG_SOURCE};
     parse_text(&loader, text);
     if (problems->count) {
         leat_config_free(config);
@@ -299,8 +312,9 @@ void leat_config_free(struct leat_config *config)
 {
     if (!config)
         return;
-    for (size_t i = 0; i < config->instance_count; i++)
-        free(config->instances[i].ctx);
+    for (int role = 0; role < LEAT_CONFIG_ROLES; role++)
+        for (size_t i = 0; i < config->roles[role].count; i++)
+            free(config->roles[role].instances[i].ctx);
     leat_arena_release(&config->arena);
     free(config);
 }
@@ -310,22 +324,44 @@ const struct leat_settings *leat_config_settings(const struct leat_config *confi
     return &config->settings;
 }
 
+size_t leat_config_role_count(const struct leat_config *config, enum leat_config_role role)
+{
+    return config->roles[role].count;
+}
+
+const struct leat_config_instance *leat_config_role_at(const struct leat_config *config,
+                                                       enum leat_config_role role, size_t i)
+{
+    return &config->roles[role].instances[i];
+}
+
+const struct leat_config_instance *leat_config_role_named(const struct leat_config *config,
+                                                          enum leat_config_role role, const char *name)
+{
+    for (size_t i = 0; i < config->roles[role].count; i++)
+        if (strcmp(config->roles[role].instances[i].name, name) == 0)
+            return &config->roles[role].instances[i];
+    return NULL;
+}
+
+const char *leat_config_role_section(enum leat_config_role role)
+{
+    return ROLE[role].section;
+}
+
 size_t leat_config_instance_count(const struct leat_config *config)
 {
-    return config->instance_count;
+    return leat_config_role_count(config, LEAT_CONFIG_SOURCE);
 }
 
 const struct leat_config_instance *leat_config_instance_at(const struct leat_config *config,
                                                            size_t i)
 {
-    return &config->instances[i];
+    return leat_config_role_at(config, LEAT_CONFIG_SOURCE, i);
 }
 
 const struct leat_config_instance *leat_config_instance_named(const struct leat_config *config,
                                                               const char *name)
 {
-    for (size_t i = 0; i < config->instance_count; i++)
-        if (strcmp(config->instances[i].name, name) == 0)
-            return &config->instances[i];
-    return NULL;
+    return leat_config_role_named(config, LEAT_CONFIG_SOURCE, name);
 }

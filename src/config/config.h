@@ -1,6 +1,6 @@
 /*
  * The configuration file as typed settings: those of the daemon, and one context per source
- * instance.
+ * and emitter instance.
  *
  *     file ──▶ yaml (nodes with places) ──▶ section (option tables) ──▶ struct leat_config
  *                          └──────────────────┴──▶ problems, all at once
@@ -24,6 +24,8 @@
 
 enum { LEAT_CONFIG_TEXT_MAX = 4 << 20 };
 
+enum leat_config_role { LEAT_CONFIG_SOURCE, LEAT_CONFIG_EMITTER, LEAT_CONFIG_ROLES };
+
 struct leat_config_type {
     const char *name; /* the `type:` of an instance */
     const char *doc;
@@ -31,6 +33,7 @@ struct leat_config_type {
     size_t ctx_size;
     /* Settings against each other; may be NULL. */
     int (*validate)(const void *ctx, struct leat_err *err);
+    enum leat_config_role role;
 };
 
 struct leat_config_instance {
@@ -64,11 +67,22 @@ const struct leat_config_instance *leat_config_instance_at(const struct leat_con
 const struct leat_config_instance *leat_config_instance_named(const struct leat_config *config,
                                                               const char *name); /* NULL: none */
 
+/* The same for either role; those above are the sources. */
+size_t leat_config_role_count(const struct leat_config *config, enum leat_config_role role);
+const struct leat_config_instance *leat_config_role_at(const struct leat_config *config,
+                                                       enum leat_config_role role, size_t i);
+const struct leat_config_instance *leat_config_role_named(const struct leat_config *config,
+                                                          enum leat_config_role role,
+                                                          const char *name); /* NULL: none */
+
+/* "sources", "emitters": the section of the file. */
+const char *leat_config_role_section(enum leat_config_role role);
+
 /* --- what a reload would change ------------------------------------------------------------- */
 
 enum leat_config_change_kind {
     LEAT_CONFIG_CHANGED, /* an option has another value */
-    LEAT_CONFIG_ADDED,   /* a source is new */
+    LEAT_CONFIG_ADDED,   /* a source or emitter is new */
     LEAT_CONFIG_REMOVED, /* a source is gone; one whose type changed is removed and added */
 };
 

@@ -33,9 +33,10 @@ static void options_diff(struct diff *d, const char *where, const char *instance
     }
 }
 
-static void instance_tell(struct diff *d, enum leat_config_change_kind kind, const char *name)
+static void instance_tell(struct diff *d, enum leat_config_role role, enum leat_config_change_kind kind,
+                          const char *name)
 {
-    struct leat_section_path path = leat_section_join("sources", name);
+    struct leat_section_path path = leat_section_join(leat_config_role_section(role), name);
     tell(d, &(struct leat_config_change){
                 .kind = kind, .path = path.text, .instance = name, .reload = false});
 }
@@ -45,6 +46,26 @@ static bool same_type(const struct leat_config_instance *a, const struct leat_co
     return strcmp(a->type->name, b->type->name) == 0;
 }
 
+static void role_diff(struct diff *d, enum leat_config_role role, const struct leat_config *old,
+                      const struct leat_config *new)
+{
+    for (size_t i = 0; i < leat_config_role_count(old, role); i++) {
+        const struct leat_config_instance *was = leat_config_role_at(old, role, i);
+        const struct leat_config_instance *is = leat_config_role_named(new, role, was->name);
+        if (!is || !same_type(was, is))
+            instance_tell(d, role, LEAT_CONFIG_REMOVED, was->name);
+        else
+            options_diff(d, leat_section_join(leat_config_role_section(role), was->name).text, was->name,
+                         was->type->options, was->ctx, is->ctx);
+    }
+    for (size_t i = 0; i < leat_config_role_count(new, role); i++) {
+        const struct leat_config_instance *is = leat_config_role_at(new, role, i);
+        const struct leat_config_instance *was = leat_config_role_named(old, role, is->name);
+        if (!was || !same_type(was, is))
+            instance_tell(d, role, LEAT_CONFIG_ADDED, is->name);
+    }
+}
+
 size_t leat_config_diff(const struct leat_config *old, const struct leat_config *new,
                         leat_config_change_fn each, void *arg)
 {
@@ -52,20 +73,7 @@ size_t leat_config_diff(const struct leat_config *old, const struct leat_config 
     for (const struct leat_settings_section *s = leat_settings_sections; s->options; s++)
         options_diff(&d, s->name ? s->name : "", NULL, s->options, leat_config_settings(old),
                      leat_config_settings(new));
-    for (size_t i = 0; i < leat_config_instance_count(old); i++) {
-        const struct leat_config_instance *was = leat_config_instance_at(old, i);
-        const struct leat_config_instance *is = leat_config_instance_named(new, was->name);
-        if (!is || !same_type(was, is))
-            instance_tell(&d, LEAT_CONFIG_REMOVED, was->name);
-        else
-            options_diff(&d, leat_section_join("sources", was->name).text, was->name,
-                         was->type->options, was->ctx, is->ctx);
-    }
-    for (size_t i = 0; i < leat_config_instance_count(new); i++) {
-        const struct leat_config_instance *is = leat_config_instance_at(new, i);
-        const struct leat_config_instance *was = leat_config_instance_named(old, is->name);
-        if (!was || !same_type(was, is))
-            instance_tell(&d, LEAT_CONFIG_ADDED, is->name);
-    }
+    role_diff(&d, LEAT_CONFIG_SOURCE, old, new);
+    role_diff(&d, LEAT_CONFIG_EMITTER, old, new);
     return d.count;
 }

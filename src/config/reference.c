@@ -210,6 +210,23 @@ static const char REFERENCE_HEAD[] =
     "# *_file, *_env and *_credential options.\n";
 /* clang-format on */
 
+/* Nothing when there is no such type. */
+static void reference_role(const struct leat_config_type *types, size_t type_count,
+                           enum leat_config_role role, const char *words, struct leat_buf *text)
+{
+    bool any = role == LEAT_CONFIG_SOURCE;
+    for (size_t i = 0; i < type_count; i++)
+        any |= types[i].role == role;
+    if (!any)
+        return;
+    leat_buf_append_text(text, "\n");
+    heading(text, 0, words);
+    leat_buf_format(text, "%s:\n", leat_config_role_section(role));
+    for (size_t i = 0; i < type_count; i++)
+        if (types[i].role == role)
+            reference_type(&types[i], text);
+}
+
 void leat_config_write_reference(const struct leat_config_type *types, size_t type_count,
                                  struct leat_buf *text)
 {
@@ -221,13 +238,11 @@ void leat_config_write_reference(const struct leat_config_type *types, size_t ty
             leat_buf_format(text, "%s:\n", s->name);
         reference_options(s->options, s->name ? 2 : 0, text);
     }
-    leat_buf_append_text(text, "\n");
-    heading(
-        text, 0,
-        "The sources, each with a name (a-z, 0-9, _) that stands in logs, metrics and the store");
-    leat_buf_append_text(text, "sources:\n");
-    for (size_t i = 0; i < type_count; i++)
-        reference_type(&types[i], text);
+    reference_role(types, type_count, LEAT_CONFIG_SOURCE,
+                   "The sources, each with a name (a-z, 0-9, _) that stands in logs, metrics and the store",
+                   text);
+    reference_role(types, type_count, LEAT_CONFIG_EMITTER,
+                   "The emitters, each with a name of the same kind: where the stream is brought to", text);
 }
 
 /* --- --help --------------------------------------------------------------------------------- */
@@ -260,8 +275,8 @@ void leat_config_help(const struct leat_config_type *types, size_t type_count,
         leat_buf_append_text(text, "\n");
     }
     for (size_t i = 0; i < type_count; i++) {
-        leat_buf_format(text, "sources.<name> with type: %s. %s\n", types[i].name,
-                        types[i].doc ? types[i].doc : "");
+        leat_buf_format(text, "%s.<name> with type: %s. %s\n", leat_config_role_section(types[i].role),
+                        types[i].name, types[i].doc ? types[i].doc : "");
         help_options(types[i].options, text);
         leat_buf_append_text(text, "\n");
     }

@@ -1,6 +1,7 @@
 /*
  * leat check: the configuration first, because nothing can be asked without it; then the store's
- * directory; then every source asks its own database. Nothing is created or changed anywhere.
+ * directory; then every source asks its own database, and every emitter its destination. Nothing is
+ * created or changed anywhere, but what --apply makes at a destination.
  */
 #include "daemon/commands.h"
 
@@ -14,6 +15,7 @@
 #include <unistd.h>
 
 #include "daemon/connectors.h"
+#include "daemon/emission.h"
 #include "daemon/holder.h"
 #include "daemon/intake.h"
 #include "daemon/report.h"
@@ -105,6 +107,34 @@ static void check_source(struct leat_report *report, const struct leat_config_in
         report_error(report, "connect", &err);
 }
 
+/* --- the emitters ----------------------------------------------------------------------------- */
+
+/* Events of a source that was removed may still be in the store, so it is no error. */
+static void check_names(struct leat_report *report, const struct leat_config *config,
+                        const struct leat_emit_settings *s)
+{
+    char text[300];
+    for (size_t i = 0; i < s->sources.count; i++) {
+        if (leat_config_instance_named(config, s->sources.items[i]))
+            continue;
+        snprintf(text, sizeof text, "sources: there is no source \"%.63s\" in this configuration",
+                 s->sources.items[i]);
+        leat_report_add(report, LEAT_FINDING_WARN, "sources", text, NULL, false);
+    }
+}
+
+static void check_emitter(struct leat_report *report, const struct leat_config *config, bool apply,
+                          const struct leat_config_instance *instance)
+{
+    const struct leat_emitter_ops *ops = leat_emitter_named(instance->type->name);
+    struct leat_err err;
+    report_group(report, instance->name);
+    check_names(report, config, instance->ctx);
+    int status = ops->check(instance->ctx, instance->name, apply, report, &err);
+    if (status)
+        report_error(report, "connect", &err);
+}
+
 /* --- the configuration, for programs ---------------------------------------------------------- */
 
 /* What is wrong with the file, as findings: whoever asked for JSON gets nothing else. */
@@ -147,9 +177,11 @@ int cmd_check(const struct command_line *line)
         return exit_code;
     }
     struct leat_err refused;
-    if (intake_check(config, &refused)) {
+    int wrong = intake_check(config, &refused);
+    const char *where = wrong ? "ingest" : "emitters";
+    if (wrong || emission_check(config, &refused)) {
         report_group(report, "configuration");
-        report_error(report, "ingest", &refused);
+        report_error(report, where, &refused);
         if (json)
             report_print_json(report, stdout);
         report_free(report);
@@ -159,6 +191,9 @@ int cmd_check(const struct command_line *line)
     check_store(report, leat_config_settings(config));
     for (size_t i = 0; i < leat_config_instance_count(config); i++)
         check_source(report, leat_config_instance_at(config, i));
+    for (size_t i = 0; i < leat_config_role_count(config, LEAT_CONFIG_EMITTER); i++)
+        check_emitter(report, config, command_flag(line, "apply"),
+                      leat_config_role_at(config, LEAT_CONFIG_EMITTER, i));
     if (json)
         report_print_json(report, stdout);
     else if (sql)

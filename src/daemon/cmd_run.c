@@ -13,6 +13,7 @@
 #include <leat/log.h>
 
 #include "daemon/connectors.h"
+#include "daemon/emission.h"
 #include "daemon/engine.h"
 #include "daemon/intake.h"
 #include "daemon/notify.h"
@@ -190,6 +191,8 @@ static int start(struct daemon *d, struct leat_err *err)
     if (!status)
         status = intake_check(d->config, err);
     if (!status)
+        status = emission_check(d->config, err);
+    if (!status)
         status = engine_open(d->config, &d->engine, err);
     if (!status)
         status = intake_open(&d->engine, &d->intake, err);
@@ -217,7 +220,8 @@ int cmd_run(const struct command_line *line)
     leat_log_setup((enum leat_log_level)s->log.level, (enum leat_log_format)s->log.format);
     LEAT_INFO("daemon", NULL, "starting", LEAT_F_TEXT("version", LEAT_VERSION),
               LEAT_F_TEXT("store", s->store.path),
-              LEAT_F_INT("sources", (int64_t)leat_config_instance_count(d.config)));
+              LEAT_F_INT("sources", (int64_t)leat_config_instance_count(d.config)),
+              LEAT_F_INT("emitters", (int64_t)leat_config_role_count(d.config, LEAT_CONFIG_EMITTER)));
     keep_memory();
     if (start(&d, &err)) {
         leat_log_err(LEAT_LOG_ERROR, "daemon", NULL, "cannot start", &err);

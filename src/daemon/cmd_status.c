@@ -51,24 +51,48 @@ static void source_cells(json_t *source, struct cell *cells)
     snprintf(cells[5].text, sizeof cells->text, "%lld", (long long)number_of(source, "events"));
 }
 
-static void print_sources(json_t *sources)
+static void emitter_cells(json_t *emitter, struct cell *cells)
 {
-    static const char *const HEAD[COLUMNS] = {"SOURCE", "STATE", "LAG", "BEHIND", "RETAINED", "EVENTS"};
-    size_t count = json_array_size(sources);
+    snprintf(cells[0].text, sizeof cells->text, "%.110s", text_of(emitter, "name"));
+    snprintf(cells[1].text, sizeof cells->text, "%.40s", text_of(emitter, "state"));
+    snprintf(cells[2].text, sizeof cells->text, "%s", show_span_ms(number_of(emitter, "lag_us") / 1000).text);
+    snprintf(cells[3].text, sizeof cells->text, "%lld", (long long)number_of(emitter, "lag_events"));
+    snprintf(cells[4].text, sizeof cells->text, "%lld", (long long)number_of(emitter, "dead"));
+    snprintf(cells[5].text, sizeof cells->text, "%lld", (long long)number_of(emitter, "delivered"));
+}
+
+static void print_rows(json_t *rows, const char *const *head, void (*cells_of)(json_t *, struct cell *))
+{
+    size_t count = json_array_size(rows);
     struct cell *cells = calloc((count + 1) * COLUMNS, sizeof *cells);
     const char **texts = calloc((count + 1) * COLUMNS, sizeof *texts);
     if (!cells || !texts)
         abort();
-    memcpy(texts, HEAD, sizeof HEAD);
+    memcpy(texts, head, COLUMNS * sizeof *texts);
     for (size_t i = 0; i < count; i++) {
         struct cell *row = &cells[(i + 1) * COLUMNS];
-        source_cells(json_array_get(sources, i), row);
+        cells_of(json_array_get(rows, i), row);
         for (size_t c = 0; c < COLUMNS; c++)
             texts[(i + 1) * COLUMNS + c] = row[c].text;
     }
     show_table(stdout, texts, COLUMNS, count + 1);
     free(cells);
     free(texts);
+}
+
+static void print_sources(json_t *sources)
+{
+    static const char *const HEAD[COLUMNS] = {"SOURCE", "STATE", "LAG", "BEHIND", "RETAINED", "EVENTS"};
+    print_rows(sources, HEAD, source_cells);
+}
+
+static void print_emitters(json_t *emitters)
+{
+    static const char *const HEAD[COLUMNS] = {"EMITTER", "STATE", "LAG", "BEHIND", "DEAD", "DELIVERED"};
+    if (!json_array_size(emitters))
+        return;
+    printf("\n");
+    print_rows(emitters, HEAD, emitter_cells);
 }
 
 static void print_readers(json_t *readers)
@@ -110,15 +134,17 @@ static void print_problem(const char *where, json_t *error)
 }
 
 /* An error that was overcome is history: it is in the log. */
-static bool in_trouble(json_t *source)
+static bool in_trouble(json_t *instance)
 {
-    const char *state = text_of(source, "state");
-    return strcmp(state, "streaming") != 0 && strcmp(state, "ended") != 0;
+    const char *state = text_of(instance, "state");
+    return strcmp(state, "streaming") != 0 && strcmp(state, "ended") != 0 &&
+           strcmp(state, "delivering") != 0 && strcmp(state, "paused") != 0;
 }
 
 static void print_running(json_t *page)
 {
     json_t *store = json_object_get(page, "store"), *sources = json_object_get(page, "sources"), *source;
+    json_t *emitters = json_object_get(page, "emitters"), *emitter;
     size_t i;
     printf("leat %s runs as process %lld since %.19s, %s\n", text_of(page, "version"),
            (long long)number_of(page, "pid"), text_of(page, "started"),
@@ -130,12 +156,16 @@ static void print_running(json_t *page)
            (long long)number_of(store, "first_sequence"), (long long)number_of(store, "last_sequence"),
            show_bytes(number_of(store, "free_bytes")).text);
     print_sources(sources);
+    print_emitters(emitters);
     if (json_array_size(json_object_get(page, "readers")))
         print_readers(json_object_get(page, "readers"));
     print_problem("store", json_object_get(store, "problem"));
     json_array_foreach(sources, i, source)
         if (in_trouble(source))
             print_problem(text_of(source, "name"), json_object_get(source, "last_error"));
+    json_array_foreach(emitters, i, emitter)
+        if (in_trouble(emitter))
+            print_problem(text_of(emitter, "name"), json_object_get(emitter, "last_error"));
 }
 
 /* --- a daemon that does not answer ------------------------------------------------------------ */

@@ -19,6 +19,7 @@ static const struct command_option CHECK_OPTIONS[] = {
     OPTION_CONFIG,
     OPTION_JSON,
     {"fix-sql", 0, NULL, "only the statements that mend what was found"},
+    {"apply", 0, NULL, "make what emitters need at their destinations: tables, indexes"},
     OPTION_END,
 };
 
@@ -63,6 +64,14 @@ static const struct command_option KEYS_OPTIONS[] = {
     OPTION_END,
 };
 
+static const struct command_option EMITTERS_OPTIONS[] = {
+    OPTION_CONFIG, OPTION_STORE, OPTION_JSON, {"yes", 0, NULL, "rewind: do it"}, OPTION_END,
+};
+
+static const struct command_option DLQ_OPTIONS[] = {
+    OPTION_CONFIG, OPTION_STORE, OPTION_JSON, {"yes", 0, NULL, "drop: do it"}, OPTION_END,
+};
+
 static const struct command_option READERS_OPTIONS[] = {
     OPTION_CONFIG, OPTION_STORE, OPTION_JSON, OPTION_END,
 };
@@ -83,8 +92,9 @@ const struct command commands[] = {
      "read is durable; SIGHUP reads the configuration again.",
      RUN_OPTIONS, 0, cmd_run},
     {"check", "would `leat run` work? What is missing, and what mends it",
-     "check [-c FILE] [--json | --fix-sql]\n",
-     "Reads the configuration, then asks the store's directory and every database. Changes nothing.\n"
+     "check [-c FILE] [--json | --fix-sql] [--apply]\n",
+     "Reads the configuration, then asks the store's directory, every database and every destination.\n"
+     "Changes nothing, unless --apply.\n"
      "Ends with 2 when the configuration is wrong, with 3 when `leat run` would fail.",
      CHECK_OPTIONS, 0, cmd_check},
     {"status", "sources, lag, offsets and disk", "status [-c FILE] [--json]\n",
@@ -116,6 +126,23 @@ const struct command commands[] = {
      "create prints the key, once: only a salted hash is kept. Several keys may be valid at a time, so\n"
      "that one can be exchanged without a pause. A running daemon follows within a second.",
      KEYS_OPTIONS, 2, cmd_keys},
+    {"emitters", "where each emitter stands; pause, resume, rewind",
+     "emitters list [-c FILE | --store DIR] [--json]\n"
+     "emitters pause NAME\n"
+     "emitters resume NAME\n"
+     "emitters rewind NAME beginning|now|SEQ|TIME --yes\n",
+     "A rewound emitter goes on with the event of that sequence or time. A running daemon follows within\n"
+     "a second; without one, the next one does.",
+     EMITTERS_OPTIONS, 3, cmd_emitters},
+    {"dlq", "dead letters: events that a destination refused",
+     "dlq list [NAME] [-c FILE | --store DIR] [--json]\n"
+     "dlq show NAME SEQ\n"
+     "dlq retry NAME SEQ|all\n"
+     "dlq drop NAME SEQ|all --yes\n",
+     "An event that was refused `tries` times is put aside with the reason, and those behind it go on.\n"
+     "show prints its text as it was to be delivered, with --json as base64. retry encodes it anew and\n"
+     "delivers it out of order; it stays until it has arrived.",
+     DLQ_OPTIONS, 3, cmd_dlq},
     {"readers", "who follows the stream under a name, and how far",
      "readers list [-c FILE | --store DIR] [--json]\n"
      "readers show NAME\n"

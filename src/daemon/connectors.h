@@ -6,6 +6,7 @@
 #ifndef DAEMON_CONNECTORS_H
 #define DAEMON_CONNECTORS_H
 
+#include <leat/emitter.h>
 #include <leat/source.h>
 
 #include "config/config.h"
@@ -13,8 +14,11 @@
 /* NULL-terminated. */
 extern const struct leat_source_ops *const leat_sources[];
 
+extern const struct leat_emitter_ops *const leat_emitters[];
+
 /* By the `type:` of the configuration; NULL: unknown. */
 const struct leat_source_ops *leat_source_named(const char *type);
+const struct leat_emitter_ops *leat_emitter_named(const char *type);
 
 /* The same as the configuration wants them; lives as long as the process. */
 const struct leat_config_type *connectors_types(size_t *ret_count);

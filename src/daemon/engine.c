@@ -4,6 +4,7 @@
 #include <leat/log.h>
 
 #include "daemon/connectors.h"
+#include "daemon/emission.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -47,20 +48,43 @@ static int runner_open(struct engine *e, const struct leat_config_instance *inst
     return status;
 }
 
+static int emitter_open(struct engine *e, const struct leat_config_instance *instance, struct leat_err *err)
+{
+    const struct leat_settings *s = leat_config_settings(e->config);
+    struct leat_emit_runner_settings settings = {
+        .instance = instance->name,
+        .ops = leat_emitter_named(instance->type->name),
+        .ctx = instance->ctx,
+        .directory = s->store.path,
+        .drain_ms = s->shutdown_timeout_ms / 4,
+    };
+    int status = emission_start(instance, &settings, err);
+    if (!status)
+        status = leat_emit_runner_new(&settings, e->store, &e->emitters[e->emitter_count], err);
+    if (status)
+        return status;
+    leat_committer_watch(e->committer, leat_emit_runner_wake_fd(e->emitters[e->emitter_count++]));
+    return LEAT_OK;
+}
+
 static int parts_open(struct engine *e, struct leat_err *err)
 {
     const struct leat_settings *s = leat_config_settings(e->config);
     struct leat_store_options options = store_options(s);
     size_t count = leat_config_instance_count(e->config);
+    size_t emitter_count = leat_config_role_count(e->config, LEAT_CONFIG_EMITTER);
     e->failed_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     e->runners = calloc(count ? count : 1, sizeof *e->runners);
-    if (e->failed_fd < 0 || !e->runners)
+    e->emitters = calloc(emitter_count ? emitter_count : 1, sizeof *e->emitters);
+    if (e->failed_fd < 0 || !e->runners || !e->emitters)
         return leat_fail_errno(err, LEAT_ERETRY, errno, "cannot set the daemon up");
     int status = leat_store_open(&options, &e->store, err);
     if (!status)
         status = leat_committer_new(e->store, &e->committer, err);
     for (size_t i = 0; !status && i < count; i++)
         status = runner_open(e, leat_config_instance_at(e->config, i), err);
+    for (size_t i = 0; !status && i < emitter_count; i++)
+        status = emitter_open(e, leat_config_role_at(e->config, LEAT_CONFIG_EMITTER, i), err);
     return status;
 }
 
@@ -81,6 +105,8 @@ int engine_start(struct engine *e, struct leat_err *err)
     int status = leat_committer_start(e->committer, e->failed_fd, err);
     for (size_t i = 0; !status && i < e->runner_count; i++)
         status = leat_source_runner_start(e->runners[i], err);
+    for (size_t i = 0; !status && i < e->emitter_count; i++)
+        status = leat_emit_runner_start(e->emitters[i], err);
     return status;
 }
 
@@ -89,6 +115,8 @@ bool engine_stop(struct engine *e, int64_t until_ms)
     bool all = true;
     for (size_t i = 0; i < e->runner_count; i++)
         leat_source_runner_stop(e->runners[i]);
+    for (size_t i = 0; i < e->emitter_count; i++)
+        leat_emit_runner_stop(e->emitters[i]); /* what is stored from now on waits in the store */
     for (size_t i = 0; i < e->runner_count; i++) {
         bool joined = leat_source_runner_join(e->runners[i], until_ms);
         if (!joined)
@@ -97,6 +125,12 @@ bool engine_stop(struct engine *e, int64_t until_ms)
     }
     if (all)
         leat_committer_stop(e->committer);
+    for (size_t i = 0; i < e->emitter_count; i++) {
+        bool joined = leat_emit_runner_join(e->emitters[i], until_ms);
+        if (!joined)
+            LEAT_WARN("emitter", leat_emit_runner_instance(e->emitters[i]), "did not end in time");
+        all &= joined;
+    }
     return all;
 }
 
@@ -104,9 +138,12 @@ void engine_close(struct engine *e)
 {
     for (size_t i = 0; i < e->runner_count; i++)
         leat_source_runner_free(e->runners[i]);
+    for (size_t i = 0; i < e->emitter_count; i++)
+        leat_emit_runner_free(e->emitters[i]);
     leat_committer_free(e->committer);
     leat_store_close(e->store);
     free(e->runners);
+    free(e->emitters);
     if (e->failed_fd >= 0)
         close(e->failed_fd);
     *e = (struct engine){.failed_fd = -1};

@@ -1,5 +1,6 @@
 /*
- * The running parts of a daemon, put together from a configuration: store, committer, one runner per source.
+ * The running parts of a daemon, put together from a configuration: store, committer, one runner per source
+ * and per emitter.
  *
  *     open ─▶ start ─▶ … ─▶ stop ─▶ close
  *
@@ -14,6 +15,7 @@
 #include <leat/source.h>
 
 #include "config/config.h"
+#include "pipeline/emit_runner.h"
 #include "pipeline/source_runner.h"
 
 struct engine {
@@ -22,6 +24,8 @@ struct engine {
     struct leat_committer *committer;
     struct leat_source_runner **runners; /* in the configuration's order */
     size_t runner_count;
+    struct leat_emit_runner **emitters; /* in the configuration's order */
+    size_t emitter_count;
     int failed_fd;       /* eventfd: readable when the store failed */
     int64_t started_us;  /* wall time */
 };
@@ -30,8 +34,8 @@ int engine_open(const struct leat_config *config, struct engine *ret_engine, str
     LEAT_MUST_CHECK;
 int engine_start(struct engine *engine, struct leat_err *err) LEAT_MUST_CHECK;
 
-/* Ends sources first, then the committer. False: something was still busy at until_ms, and close must not be
- * called; the process should exit. */
+/* Ends sources first, then the committer, then the emitters. False: something was still busy at until_ms,
+ * and close must not be called; the process should exit. */
 bool engine_stop(struct engine *engine, int64_t until_ms) LEAT_MUST_CHECK;
 void engine_close(struct engine *engine); /* accepts a zeroed one */
 

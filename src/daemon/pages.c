@@ -20,6 +20,7 @@ struct pages {
     struct leat_metrics_store store;
     struct leat_metrics_process process;
     struct leat_metrics_state *states; /* one per runner */
+    struct leat_metrics_emitter *emitter_states;
     struct reader_gauges *readers;
 };
 
@@ -67,6 +68,18 @@ static void collect_state(struct leat_metrics_state *to, struct leat_source_runn
     to->since_us = since_us;
 }
 
+static void collect_emitter(struct leat_metrics_emitter *to, struct leat_emit_runner *r)
+{
+    struct leat_err ignored;
+    int64_t since_us;
+    enum leat_emitter_state state = leat_emit_runner_state(r);
+    leat_emit_runner_last_error(r, &ignored, &since_us);
+    to->delivering = state == LEAT_EMITTER_DELIVERING;
+    to->paused = state == LEAT_EMITTER_PAUSED;
+    to->stopped = state == LEAT_EMITTER_STOPPED;
+    to->since_us = since_us;
+}
+
 static void collect(void *arg)
 {
     struct pages *p = arg;
@@ -74,6 +87,8 @@ static void collect(void *arg)
     collect_store(p);
     for (size_t i = 0; i < p->engine->runner_count; i++)
         collect_state(&p->states[i], p->engine->runners[i]);
+    for (size_t i = 0; i < p->engine->emitter_count; i++)
+        collect_emitter(&p->emitter_states[i], p->engine->emitters[i]);
     leat_metrics_process_collect(&p->process);
 }
 
@@ -140,12 +155,34 @@ static unsigned page_status(void *arg, struct leat_buf *body, const char **ret_c
 /* --- life cycle --------------------------------------------------------------------------------
  */
 
+static int register_labelled(struct pages *p, const struct leat_metric_desc *table, const char *label,
+                             const char *value, const void *base, struct leat_err *err)
+{
+    struct leat_metrics_entry *entry; /* lives as long as the registry */
+    struct leat_metric_label labels[] = {{label, value}, {NULL, NULL}};
+    return leat_metrics_register(p->metrics, table, value ? labels : NULL, base, &entry, err);
+}
+
 static int register_one(struct pages *p, const struct leat_metric_desc *table, const char *source,
                         const void *base, struct leat_err *err)
 {
-    struct leat_metrics_entry *entry; /* lives as long as the registry */
-    struct leat_metric_label labels[] = {{"source", source}, {NULL, NULL}};
-    return leat_metrics_register(p->metrics, table, source ? labels : NULL, base, &entry, err);
+    return register_labelled(p, table, "source", source, base, err);
+}
+
+static int register_emitter(struct pages *p, size_t i, struct leat_err *err)
+{
+    struct leat_emit_runner *r = p->engine->emitters[i];
+    const char *name = leat_emit_runner_instance(r);
+    const struct {
+        const struct leat_metric_desc *table;
+        const void *base;
+    } parts[] = {{leat_emitter_metrics, leat_emit_runner_stats(r)},
+                 {leat_emitter_error_metrics, leat_emit_runner_errors(r)},
+                 {leat_emitter_state_metrics, &p->emitter_states[i]}};
+    int status = LEAT_OK;
+    for (size_t k = 0; !status && k < sizeof parts / sizeof *parts; k++)
+        status = register_labelled(p, parts[k].table, "emitter", name, parts[k].base, err);
+    return status;
 }
 
 static int register_all(struct pages *p, struct leat_err *err)
@@ -160,6 +197,8 @@ static int register_all(struct pages *p, struct leat_err *err)
         if (!status)
             status = register_one(p, leat_state_metrics, name, &p->states[i], err);
     }
+    for (size_t i = 0; !status && i < p->engine->emitter_count; i++)
+        status = register_emitter(p, i, err);
     if (!status)
         status = register_one(p, leat_commit_metrics, NULL, &p->commit, err);
     if (!status)
@@ -194,13 +233,16 @@ int pages_open(struct engine *engine, const struct intake *intake, struct pages 
 {
     struct pages *p = calloc(1, sizeof *p);
     struct leat_metrics_state *states = calloc(engine->runner_count + 1, sizeof *states);
-    if (!p || !states) {
+    struct leat_metrics_emitter *emitters = calloc(engine->emitter_count + 1, sizeof *emitters);
+    if (!p || !states || !emitters) {
         free(p);
         free(states);
+        free(emitters);
         return leat_fail(err, LEAT_ERETRY, "out of memory for the HTTP pages");
     }
     p->engine = engine;
     p->states = states;
+    p->emitter_states = emitters;
     p->process.one = 1;
     int status = leat_metrics_new(&p->metrics, err);
     if (!status)
@@ -233,5 +275,6 @@ void pages_close(struct pages *p)
     reader_gauges_free(p->readers);
     leat_metrics_free(p->metrics);
     free(p->states);
+    free(p->emitter_states);
     free(p);
 }

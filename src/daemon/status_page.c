@@ -81,6 +81,46 @@ static void put_source(struct leat_json *j, struct leat_source_runner *r)
     leat_json_object_end(j);
 }
 
+static void put_emitter(struct leat_json *j, struct leat_emit_runner *r)
+{
+    const struct leat_emitter_stats *s = leat_emit_runner_stats(r);
+    struct leat_err last;
+    int64_t since_us;
+    leat_emit_runner_last_error(r, &last, &since_us);
+    leat_json_object(j);
+    LEAT_JSON_NAME(j, "name");
+    leat_json_text(j, leat_emit_runner_instance(r));
+    LEAT_JSON_NAME(j, "type");
+    leat_json_text(j, leat_emit_runner_type(r));
+    LEAT_JSON_NAME(j, "state");
+    leat_json_text(j, leat_emitter_state_name(leat_emit_runner_state(r)));
+    LEAT_JSON_NAME(j, "since");
+    put_time(j, since_us);
+    LEAT_JSON_NAME(j, "cursor");
+    leat_json_int(j, s->cursor);
+    LEAT_JSON_NAME(j, "lag_events");
+    leat_json_int(j, s->lag_events);
+    LEAT_JSON_NAME(j, "lag_us");
+    leat_json_int(j, s->lag_us);
+    LEAT_JSON_NAME(j, "in");
+    leat_json_int(j, s->in);
+    LEAT_JSON_NAME(j, "delivered");
+    leat_json_int(j, s->delivered);
+    LEAT_JSON_NAME(j, "dead");
+    leat_json_int(j, s->dead);
+    LEAT_JSON_NAME(j, "pending");
+    leat_json_int(j, s->pending);
+    LEAT_JSON_NAME(j, "withdrawn");
+    leat_json_int(j, s->withdrawn);
+    LEAT_JSON_NAME(j, "passed");
+    leat_json_int(j, s->passed);
+    LEAT_JSON_NAME(j, "connects");
+    leat_json_int(j, s->connects);
+    LEAT_JSON_NAME(j, "last_error");
+    put_error(j, &last);
+    leat_json_object_end(j);
+}
+
 static void put_store(struct leat_json *j, const struct engine *e)
 {
     struct leat_store_usage usage = {.bytes = -1, .free_bytes = -1};
@@ -150,6 +190,11 @@ void status_page(const struct engine *e, struct leat_buf *buf)
     leat_json_array(j);
     for (size_t i = 0; i < e->runner_count; i++)
         put_source(j, e->runners[i]);
+    leat_json_array_end(j);
+    LEAT_JSON_NAME(j, "emitters");
+    leat_json_array(j);
+    for (size_t i = 0; i < e->emitter_count; i++)
+        put_emitter(j, e->emitters[i]);
     leat_json_array_end(j);
     LEAT_JSON_NAME(j, "readers");
     put_readers(j, e->store);

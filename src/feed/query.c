@@ -1,5 +1,6 @@
 #include "feed/query.h"
 
+#include "codec/select.h"
 #include "config/since.h"
 
 #include <stdio.h>
@@ -8,29 +9,6 @@
 static const char PATH[] = "/v1/events";
 
 /* --- texts ------------------------------------------------------------------------------------- */
-
-/* Goes back to the last star instead of trying all: quadratic at worst. */
-bool feed_glob(struct leat_slice pattern, struct leat_slice text)
-{
-    size_t p = 0, t = 0, star = SIZE_MAX, mark = 0;
-    while (t < text.len) {
-        if (p < pattern.len && pattern.ptr[p] == '*') {
-            star = p++;
-            mark = t;
-        } else if (p < pattern.len && pattern.ptr[p] == text.ptr[t]) {
-            p++;
-            t++;
-        } else if (star != SIZE_MAX) {
-            p = star + 1;
-            t = ++mark;
-        } else {
-            return false;
-        }
-    }
-    while (p < pattern.len && pattern.ptr[p] == '*')
-        p++;
-    return p == pattern.len;
-}
 
 static int hex(char c)
 {
@@ -227,26 +205,11 @@ bool feed_query_more(const struct feed_query *q)
 
 /* --- what fits ----------------------------------------------------------------------------------- */
 
-/* "schema.table", or "table" alone when the pattern has no dot. */
-static bool table_fits(const char *pattern, const struct leat_schema *relation)
-{
-    char name[2 * LEAT_NAME_MAX + 2];
-    if (!relation)
-        return false;
-    bool whole = strchr(pattern, '.') && relation->schema.len;
-    int len = snprintf(name, sizeof name, "%.*s%s%.*s", whole ? (int)relation->schema.len : 0,
-                       (const char *)relation->schema.ptr, whole ? "." : "",
-                       LEAT_SLICE_ARG(relation->table));
-    return len < (int)sizeof name && feed_glob(leat_slice_text(pattern), leat_slice_text(name));
-}
-
 static bool type_fits(const char *list, const struct leat_event *event)
 {
-    struct leat_slice op = leat_slice_text(leat_op_name((enum leat_op)event->op));
     for (;;) {
         size_t len = strcspn(list, ",");
-        struct leat_slice one = leat_slice_of(list, len);
-        if (leat_slice_equal(one, op) || (event->topic.len && feed_glob(one, event->topic)))
+        if (leat_select_type(leat_slice_of(list, len), event))
             return true;
         if (!list[len])
             return false;
@@ -268,7 +231,7 @@ static bool attr_fits(const char *name, const char *text, const struct leat_even
 bool feed_query_wants(const struct feed_query *q, const char *instance, const struct leat_event *event)
 {
     return (!q->source[0] || strcmp(q->source, instance) == 0) &&
-           (!q->table[0] || table_fits(q->table, event->relation)) &&
+           (!q->table[0] || leat_select_table(q->table, event->relation)) &&
            (!q->type[0] || type_fits(q->type, event)) &&
            (!q->external_id[0] || attr_fits("externalId", q->external_id, event)) &&
            (!q->tenant[0] || attr_fits("tenant", q->tenant, event));

@@ -60,7 +60,4 @@ const char *feed_query_after(struct feed_query *query, const char *text);
 
 bool feed_query_wants(const struct feed_query *query, const char *instance, const struct leat_event *event);
 
-/* Does the text fit the pattern, in which * is any run of bytes? */
-bool feed_glob(struct leat_slice pattern, struct leat_slice text);
-
 #endif

@@ -1,5 +1,6 @@
 #include "metrics/tables.h"
 
+#include <leat/emitter_stats.h>
 #include <leat/source_stats.h>
 
 /* clang-format off */
@@ -66,6 +67,59 @@ const struct leat_metric_desc leat_state_metrics[] = {
      .help = "1 when an operator must act; the log says what to do."},
     {.name = "leat_source_state_changed_time_seconds", GAUGE, SECONDS, AT(since_us),
      .help = "Since when the source is in its state, Unix time."},
+    {.name = NULL},
+};
+#undef AT
+
+#define AT(member) .offset = offsetof(struct leat_emitter_stats, member)
+const struct leat_metric_desc leat_emitter_metrics[] = {
+    {.name = "leat_emitter_in_total", COUNTER, AT(in),
+     .help = "Events that were let through and encoded: in = delivered + dead + pending + withdrawn."},
+    {.name = "leat_emitter_delivered_total", COUNTER, AT(delivered),
+     .help = "Events that the destination confirmed."},
+    {.name = "leat_emitter_dead_total", COUNTER, AT(dead), .help = "Events put aside as dead letters."},
+    {.name = "leat_emitter_pending", GAUGE, AT(pending),
+     .help = "Events taken on that are neither confirmed nor dead."},
+    {.name = "leat_emitter_withdrawn_total", COUNTER, AT(withdrawn),
+     .help = "Events forgotten to be read again: a rewind, or trouble on our side."},
+    {.name = "leat_emitter_passed_total", COUNTER, AT(passed),
+     .help = "Events that the filter or the format passed over."},
+    {.name = "leat_emitter_delivered_bytes_total", COUNTER, AT(bytes), .help = "Text of delivered events."},
+    {.name = "leat_emitter_batches_total", COUNTER, AT(batches), .help = "Batches that were confirmed."},
+    {.name = "leat_emitter_retries_total", COUNTER, AT(retries), .help = "Sessions and batches tried again."},
+    {.name = "leat_emitter_retried_total", COUNTER, AT(retried),
+     .help = "Dead letters that were delivered after all."},
+    {.name = "leat_emitter_connects_total", COUNTER, AT(connects), .help = "Connections to the destination."},
+    {.name = "leat_emitter_connected", GAUGE, AT(connected), .help = "Lanes that are open."},
+    {.name = "leat_emitter_cursor", GAUGE, AT(cursor),
+     .help = "Sequence up to which everything is delivered, dead or passed over."},
+    {.name = "leat_emitter_lag_events", GAUGE, AT(lag_events), .help = "Events stored behind the cursor."},
+    {.name = "leat_emitter_lag_seconds", GAUGE, SECONDS, AT(lag_us),
+     .help = "Since when the oldest pending event is stored; 0: none."},
+    {.name = "leat_emitter_held_bytes", GAUGE, AT(held_bytes), .help = "Text that is not yet confirmed."},
+    {.name = NULL},
+};
+#undef AT
+
+#undef CLASS
+#define CLASS(code, word)                                                     \
+    {.name = "leat_emitter_errors_total", COUNTER,                            \
+     .offset = (size_t)-(code) * sizeof(int64_t),                             \
+     .label = "class=\"" word "\"", .help = "Failures by the remedy they ask for."}
+const struct leat_metric_desc leat_emitter_error_metrics[] = {
+    CLASS(LEAT_ERETRY, "retry"), CLASS(LEAT_EPROTO, "proto"),   CLASS(LEAT_EDATA, "data"),
+    CLASS(LEAT_ELIMIT, "limit"), CLASS(LEAT_ECONFIG, "config"), CLASS(LEAT_ESTORE, "store"),
+    CLASS(LEAT_EBUG, "bug"),     {.name = NULL},
+};
+
+#define AT(member) .offset = offsetof(struct leat_metrics_emitter, member)
+const struct leat_metric_desc leat_emitter_state_metrics[] = {
+    {.name = "leat_emitter_delivering", GAUGE, AT(delivering), .help = "1 while nothing is wrong."},
+    {.name = "leat_emitter_paused", GAUGE, AT(paused), .help = "1 while an operator has paused it."},
+    {.name = "leat_emitter_stopped", GAUGE, AT(stopped),
+     .help = "1 when an operator must act; the log says what to do."},
+    {.name = "leat_emitter_state_changed_time_seconds", GAUGE, SECONDS, AT(since_us),
+     .help = "Since when the emitter is in its state, Unix time."},
     {.name = NULL},
 };
 #undef AT

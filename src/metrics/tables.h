@@ -5,6 +5,9 @@
  *     leat_source_metrics      struct leat_source_stats     the source writes it      label source
  *     leat_error_metrics       _Atomic int64_t [8], -code   the runner writes it      label source
  *     leat_state_metrics       struct leat_metrics_state    a hook of the daemon      label source
+ *     leat_emitter_metrics     struct leat_emitter_stats    the emitter's runner       label emitter
+ *     leat_emitter_error_metrics  _Atomic int64_t [8]       the runner writes it       label emitter
+ *     leat_emitter_state_metrics  struct leat_metrics_emitter  a hook of the daemon    label emitter
  *     leat_commit_metrics      struct leat_metrics_commit   a hook of the daemon
  *     leat_store_metrics       struct leat_metrics_store    a hook of the daemon
  *     leat_process_metrics     struct leat_metrics_process  leat_metrics_process_collect()
@@ -23,6 +26,13 @@ struct leat_metrics_state {
     _Atomic int64_t stalled;   /* the store has no room */
     _Atomic int64_t stopped;   /* an operator must act */
     _Atomic int64_t since_us;  /* wall time of the last change of state */
+};
+
+struct leat_metrics_emitter {
+    _Atomic int64_t delivering; /* 0 or 1, as the two below */
+    _Atomic int64_t paused;
+    _Atomic int64_t stopped;
+    _Atomic int64_t since_us;
 };
 
 struct leat_metrics_commit {
@@ -58,6 +68,9 @@ struct leat_metrics_process {
 };
 
 extern const struct leat_metric_desc leat_source_metrics[];
+extern const struct leat_metric_desc leat_emitter_metrics[]; /* struct leat_emitter_stats */
+extern const struct leat_metric_desc leat_emitter_error_metrics[]; /* as leat_error_metrics */
+extern const struct leat_metric_desc leat_emitter_state_metrics[]; /* struct leat_metrics_emitter */
 extern const struct leat_metric_desc leat_error_metrics[];
 extern const struct leat_metric_desc leat_state_metrics[];
 extern const struct leat_metric_desc leat_commit_metrics[];

@@ -28,7 +28,8 @@ struct leat_committer {
     pthread_t thread;
     bool started;
     int failed_fd;
-    int watch_fd; /* -1: none */
+    int watch_fds[LEAT_WATCHERS_MAX];
+    size_t watch_count;
     pthread_mutex_t lock; /* over all below */
     pthread_cond_t wake;
     struct leat_commit *first, **last;
@@ -234,9 +235,11 @@ static void fail(struct leat_committer *c, const struct leat_err *err)
 
 static void tell_watch(const struct leat_committer *c)
 {
-    uint64_t one = 1;
-    ssize_t written = c->watch_fd < 0 ? 0 : write(c->watch_fd, &one, sizeof one);
-    (void)written; /* a full eventfd is readable */
+    const uint64_t one = 1;
+    for (size_t i = 0; i < c->watch_count; i++) {
+        ssize_t written = write(c->watch_fds[i], &one, sizeof one);
+        (void)written; /* a full eventfd is readable */
+    }
 }
 
 static void *committer_run(void *arg)
@@ -283,7 +286,6 @@ int leat_committer_new(struct leat_store *store, struct leat_committer **ret_com
     if (!c)
         return leat_fail(err, LEAT_ERETRY, "out of memory for the committer");
     c->store = store;
-    c->watch_fd = -1;
     c->last = &c->first;
     pthread_mutex_init(&c->lock, NULL);
     pthread_condattr_t attr;
@@ -297,7 +299,8 @@ int leat_committer_new(struct leat_store *store, struct leat_committer **ret_com
 
 void leat_committer_watch(struct leat_committer *c, int fd)
 {
-    c->watch_fd = fd;
+    if (c->watch_count < LEAT_WATCHERS_MAX)
+        c->watch_fds[c->watch_count++] = fd;
 }
 
 int leat_committer_start(struct leat_committer *c, int failed_fd, struct leat_err *err)

@@ -25,6 +25,8 @@
 struct leat_committer;
 struct leat_port;
 
+enum { LEAT_WATCHERS_MAX = 64 };
+
 /* Counters for metrics, written by the committer. */
 struct leat_committer_stats {
     _Atomic int64_t commits;
@@ -42,7 +44,7 @@ int leat_committer_new(struct leat_store *store, struct leat_committer **ret_com
                        struct leat_err *err) LEAT_MUST_CHECK;
 
 /* `fd` (an eventfd) is written after each commit, when its events can be read: for readers that wait.
- * One; before start. */
+ * As many as LEAT_WATCHERS_MAX; before start. */
 void leat_committer_watch(struct leat_committer *committer, int fd);
 
 /* Starts the thread; `failed_fd` (an eventfd) becomes readable if the store fails. */

@@ -12,6 +12,8 @@
 #include "store/env.h"
 
 #define LEAT_META_KEYS      "keys"    /* database of keys.h */
+#define LEAT_META_EMITTERS  "emitters" /* these two of delivery.h */
+#define LEAT_META_DEAD      "dead"
 #define LEAT_META_READERS   "readers" /* of readers.h */
 #define LEAT_META_MAP_BYTES ((int64_t)1 << 30) /* address space, not disk */
 
@@ -19,6 +21,7 @@ struct leat_meta {
     MDB_env *env;
     MDB_dbi db;
     MDB_dbi keys;
+    MDB_dbi emitters, dead;
     MDB_dbi readers;
     struct leat_identity identity;
 };

@@ -69,8 +69,8 @@ static inline int river_validate(const void *ctx, struct leat_err *err)
 static const struct leat_option POND_OPTIONS[] = {{.name = NULL}};
 
 static const struct leat_config_type TYPES[] = {
-    {"river", "A river that flows.", RIVER_OPTIONS, sizeof(struct river), river_validate},
-    {"pond", "A pond that does not.", POND_OPTIONS, 0, NULL},
+    {"river", "A river that flows.", RIVER_OPTIONS, sizeof(struct river), river_validate, LEAT_CONFIG_SOURCE},
+    {"pond", "A pond that does not.", POND_OPTIONS, 0, NULL, LEAT_CONFIG_SOURCE},
 };
 enum { TYPE_COUNT = 2 };
 

@@ -3,6 +3,8 @@
  */
 #include "feed/query.h"
 
+#include "codec/select.h"
+
 #include "unit/outcome.h"
 
 static const int64_t NOW_US = INT64_C(1800000000000000);
@@ -95,7 +97,7 @@ static void query__a_value_has_a_longest(void **state)
 
 static bool glob(const char *pattern, const char *text)
 {
-    return feed_glob(leat_slice_text(pattern), leat_slice_text(text));
+    return leat_glob(leat_slice_text(pattern), leat_slice_text(text));
 }
 
 static void glob__stars(void **state)
@@ -109,7 +111,7 @@ static void glob__stars(void **state)
     for (size_t i = 0; i < sizeof pattern; i++)
         pattern[i] = i % 2 ? 'a' : '*';
     pattern[sizeof pattern - 2] = 'b'; /* exponential where all is tried */
-    assert_false(feed_glob(leat_slice_of(pattern, sizeof pattern), leat_slice_of(text, sizeof text)));
+    assert_false(leat_glob(leat_slice_of(pattern, sizeof pattern), leat_slice_of(text, sizeof text)));
 }
 
 static void fits__type_and_table(void **state)

@@ -5,6 +5,7 @@
 #include "metrics/tables.h"
 
 #include <leat/clock.h>
+#include <leat/emitter_stats.h>
 #include <leat/source_stats.h>
 
 #include <setjmp.h>
@@ -24,6 +25,9 @@ static const struct shipped SHIPPED[] = {
     {leat_source_metrics, sizeof(struct leat_source_stats), 0},
     {leat_error_metrics, 8 * sizeof(int64_t), sizeof(int64_t)}, /* indexed by -code, from 1 */
     {leat_state_metrics, sizeof(struct leat_metrics_state), 0},
+    {leat_emitter_metrics, sizeof(struct leat_emitter_stats), 0},
+    {leat_emitter_error_metrics, 8 * sizeof(int64_t), sizeof(int64_t)},
+    {leat_emitter_state_metrics, sizeof(struct leat_metrics_emitter), 0},
     {leat_commit_metrics, sizeof(struct leat_metrics_commit), 0},
     {leat_store_metrics, sizeof(struct leat_metrics_store), 0},
     {leat_process_metrics, sizeof(struct leat_metrics_process), 0},
