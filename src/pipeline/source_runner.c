@@ -295,6 +295,12 @@ static int learn(void *arg, uint32_t ref, struct leat_slice bytes, struct leat_e
     return leat_batch_learn(arg, ref, bytes, err);
 }
 
+static int learn_note(void *arg, struct leat_slice key, struct leat_slice value,
+                      struct leat_err *err)
+{
+    return leat_batch_learn_note(arg, key, value, err);
+}
+
 static int runner_prepare(struct leat_source_runner *r, struct leat_store *store,
                           struct leat_committer *committer, struct leat_err *err)
 {
@@ -308,6 +314,8 @@ static int runner_prepare(struct leat_source_runner *r, struct leat_store *store
     status = leat_batch_new(&r->settings.batch, &known, &r->batch, err);
     if (!status)
         status = leat_store_schemas(store, known.id, learn, r->batch, err);
+    if (!status)
+        status = leat_store_notes(store, known.id, learn_note, r->batch, err);
     r->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (!status && r->wake_fd < 0)
         status = leat_fail_errno(err, LEAT_ERETRY, errno, "cannot make an eventfd");
