@@ -6,6 +6,7 @@
 #include <leat/log.h>
 
 #include "pipeline/backoff.h"
+#include "pipeline/snapshot.h"
 #include "pipeline/stream.h"
 
 #include <errno.h>
@@ -35,6 +36,7 @@ struct leat_source_runner {
     struct leat_store *store;
     uint32_t source_id; /* in the store */
     bool recalled;
+    struct leat_snapshot *snapshot; /* NULL: the source copies nothing */
     struct leat_batch *batch;
     struct leat_port *port;
     struct leat_buf token; /* durable */
@@ -142,6 +144,8 @@ static int session_step(struct leat_source_runner *r, struct leat_err *err)
     LEAT_FAILPOINT("after_receive");
     bool pending = leat_batch_pending(r->batch);
     bool idle = leat_port_outstanding(r->port) == 0;
+    if (r->snapshot && idle && !pending)
+        leat_snapshot_settled(r->snapshot);
     bool due = idle && leat_clock_monotonic_ms() >= hand_over_due_ms(r);
     int confirmed = confirm_durable(r, err);
     if (confirmed)
@@ -219,7 +223,7 @@ static int session(struct leat_source_runner *r, struct leat_err *err)
 {
     const struct leat_source_ops *ops = r->settings.ops;
     struct leat_source_env env = {r->settings.instance, &r->stats, r->wake_fd,
-                                  r->settings.directory};
+                                  r->settings.directory, leat_batch_notes(r->batch), r->snapshot};
     leat_batch_discard(r->batch);
     settle(r, INT64_MAX);
     if (r->stopping)
@@ -227,6 +231,8 @@ static int session(struct leat_source_runner *r, struct leat_err *err)
     leat_port_durable(r->port, &r->token);
     state_set(r, LEAT_SOURCE_CONNECTING);
     int status = recall(r, err);
+    if (!status && r->snapshot)
+        status = leat_snapshot_restore(r->snapshot, leat_batch_notes(r->batch), err);
     if (!status)
         status = ops->open(r->settings.ctx, &env, err);
     if (!status)
@@ -316,6 +322,8 @@ static int runner_prepare(struct leat_source_runner *r, struct leat_store *store
         status = leat_store_schemas(store, known.id, learn, r->batch, err);
     if (!status)
         status = leat_store_notes(store, known.id, learn_note, r->batch, err);
+    if (!status && r->settings.ops->snapshots)
+        status = leat_snapshot_new(&r->snapshot, err);
     r->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (!status && r->wake_fd < 0)
         status = leat_fail_errno(err, LEAT_ERETRY, errno, "cannot make an eventfd");
@@ -399,6 +407,7 @@ void leat_source_runner_free(struct leat_source_runner *r)
         return;
     leat_batch_free(r->batch);
     leat_port_free(r->port);
+    leat_snapshot_free(r->snapshot);
     leat_buf_release(&r->token);
     if (r->wake_fd >= 0)
         close(r->wake_fd);
@@ -415,6 +424,11 @@ const char *leat_source_runner_instance(const struct leat_source_runner *r)
 struct leat_source_stats *leat_source_runner_stats(struct leat_source_runner *r)
 {
     return &r->stats;
+}
+
+struct leat_snapshot *leat_source_runner_snapshot(struct leat_source_runner *r)
+{
+    return r->snapshot;
 }
 
 enum leat_source_state leat_source_runner_state(const struct leat_source_runner *r)
