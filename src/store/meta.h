@@ -12,12 +12,14 @@
 #include "store/env.h"
 
 #define LEAT_META_KEYS      "keys" /* database of keys.h */
+#define LEAT_META_REQUESTS  "requests" /* of requests.h */
 #define LEAT_META_MAP_BYTES ((int64_t)1 << 30) /* address space, not disk */
 
 struct leat_meta {
     MDB_env *env;
     MDB_dbi db;
     MDB_dbi keys;
+    MDB_dbi requests;
     struct leat_identity identity;
 };
 
