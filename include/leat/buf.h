@@ -80,11 +80,11 @@ static inline void leat_buf_le64(struct leat_buf *buf, uint64_t v)
 
 static inline void leat_buf_varint(struct leat_buf *buf, uint64_t v)
 {
-    while (v >= 0x80) {
-        leat_buf_u8(buf, (uint8_t)(v | 0x80));
-        v >>= 7;
-    }
-    leat_buf_u8(buf, (uint8_t)v);
+    uint8_t *at = buf->data + buf->len; /* or each byte would load and store `len` */
+    for (; v >= 0x80; v >>= 7)
+        *at++ = (uint8_t)(v | 0x80);
+    *at++ = (uint8_t)v;
+    buf->len = (size_t)(at - buf->data);
 }
 
 static inline void leat_buf_zigzag(struct leat_buf *buf, int64_t v)

@@ -28,6 +28,8 @@ struct leat_source_env {
     const char *directory; /* the store's: for scratch files without a name, on the same disk */
     const struct leat_notes *notes; /* as they are durable; changed by leat_batch_note() in time */
     struct leat_snapshot *snapshot; /* what it copied and shall copy; NULL unless ops->snapshots */
+    int64_t (*room)(const void *store); /* bytes that can be stored yet, about; any thread */
+    const void *store;                  /* its argument, longer-lived than the source */
 };
 
 struct leat_source_ops {

@@ -52,6 +52,7 @@ struct leat_exchange {
     struct leat_http_verdict target_verdict;
     int64_t begun_us; /* monotonic */
     int64_t held;     /* bytes of the body that are counted as held */
+    size_t given;    /* of a body that is not kept */
     size_t dropped;
     char target[]; /* LEAT_HTTP_TARGET_MAX at most */
 };

@@ -219,11 +219,22 @@ static int recall(struct leat_source_runner *r, struct leat_err *err)
     return status;
 }
 
+static int64_t room(const void *store)
+{
+    return leat_store_left(store);
+}
+
 static int session(struct leat_source_runner *r, struct leat_err *err)
 {
     const struct leat_source_ops *ops = r->settings.ops;
-    struct leat_source_env env = {r->settings.instance, &r->stats, r->wake_fd,
-                                  r->settings.directory, leat_batch_notes(r->batch), r->snapshot};
+    struct leat_source_env env = {.instance = r->settings.instance,
+                                  .stats = &r->stats,
+                                  .wake_fd = r->wake_fd,
+                                  .directory = r->settings.directory,
+                                  .notes = leat_batch_notes(r->batch),
+                                  .snapshot = r->snapshot,
+                                  .room = room,
+                                  .store = r->store};
     leat_batch_discard(r->batch);
     settle(r, INT64_MAX);
     if (r->stopping)

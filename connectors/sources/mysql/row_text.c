@@ -172,7 +172,7 @@ static int inet_value(const struct my_decoding *d, struct leat_slice bytes,
 {
     bool four = d->column->logical == MY_LOGICAL_INET4;
     char text[INET_TEXT_MAX];
-    struct leat_slice address;
+    struct leat_slice address = {NULL, 0};
     int status = padded(d, bytes, four ? INET4_BYTES : INET6_BYTES, &address);
     if (status)
         return status;

@@ -339,8 +339,7 @@ static int decimal_value(const struct my_decoding *d, struct leat_slice bytes,
     return my_value_text(LEAT_DECIMAL, leat_slice_of(text, len), ret_value);
 }
 
-/* What is not a plain number. A value that is cut leaves r->bad, and *ret_value is worth nothing
- * then. */
+/* What is not a plain number. A value that is cut leaves r->bad. */
 static int read_other(const struct my_decoding *d, struct leat_reader *r,
                       struct leat_value *ret_value)
 {
@@ -379,30 +378,23 @@ static int read_other(const struct my_decoding *d, struct leat_reader *r,
 static int decode_other(const struct my_decoding *d, struct leat_reader *r,
                         struct leat_value *ret_value)
 {
-    struct leat_value v;
-    int status = read_other(d, r, &v);
-    if (r->bad)
-        return my_value_malformed(d, "is cut");
-    if (!status)
-        *ret_value = v;
-    return status;
+    int status = read_other(d, r, ret_value);
+    return r->bad ? my_value_malformed(d, "is cut") : status;
 }
 
 int my_value_decode(const struct my_column *c, struct leat_reader *r, struct leat_arena *scratch,
                     struct my_value_policy *policy, struct leat_value *ret_value,
                     struct leat_err *err)
 {
-    struct leat_value v = {.kind = c->kind};
     if (c->kind == LEAT_INT64 || c->kind == LEAT_UINT64)
-        v.integer = read_integer(c, r);
+        ret_value->integer = read_integer(c, r);
     else if (c->kind == LEAT_FLOAT64 || c->kind == LEAT_FLOAT32)
-        v.real = read_real(c, r);
+        ret_value->real = read_real(c, r);
     else
         return decode_other(&(struct my_decoding){c, scratch, policy, err}, r, ret_value);
-    if (r->bad)
-        return my_value_malformed(&(struct my_decoding){c, scratch, policy, err}, "is cut");
-    *ret_value = v;
-    return LEAT_OK;
+    ret_value->kind = c->kind; /* no whole value is copied: that would wait for its parts' stores */
+    return r->bad ? my_value_malformed(&(struct my_decoding){c, scratch, policy, err}, "is cut")
+                  : LEAT_OK;
 }
 
 /* Bytes of a value of fixed length; 0: it has its length in front. */

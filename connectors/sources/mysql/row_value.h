@@ -122,7 +122,7 @@ void my_column_refine(struct my_column *column);
 void my_column_describe(const struct my_column *column, struct leat_buf *text,
                         int32_t *ret_precision, int32_t *ret_scale);
 
-/* Reads one present, non-NULL value. */
+/* Reads one present, non-NULL value. After an error *ret_value is worth nothing. */
 int my_value_decode(const struct my_column *column, struct leat_reader *r,
                     struct leat_arena *scratch, struct my_value_policy *policy,
                     struct leat_value *ret_value, struct leat_err *err) LEAT_MUST_CHECK;
