@@ -574,3 +574,22 @@ def test_snapshot__a_thousand_tables_need_few_locks(own_server, open_pipe):
     copied(pipe)
     assert sorted(e["after"]["id"] for e in reads(pipe.events(60))) == list(range(1000))
     assert {j["state"] for j in status(pipe)} == {"done"}
+
+
+def test_snapshot__row_security_is_an_error_and_not_fewer_rows(pipe):
+    """Conformance 108, rule 15."""
+    pipe.run(f"""CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t VALUES (1), (2);
+        ALTER TABLE t ENABLE ROW LEVEL SECURITY; CREATE POLICY partly ON t USING (id = 1);
+        CREATE PUBLICATION {pipe.leat.source['publication']} FOR TABLE t""")
+    name = f"hidden_{pipe.database}"
+    pipe.server.sql(f"CREATE ROLE {name} LOGIN REPLICATION")
+    try:
+        pipe.sql(f"GRANT SELECT ON t TO {name}")
+        pipe.leat.configure(snapshot="initial", user=name)
+        pipe.leat.spawn()
+        pipe.wait_error("public.t", "row-level security")
+        assert reads(pipe.leat.tail()) == []
+    finally:
+        pipe.leat.kill9()
+        pipe.sql(f"DROP OWNED BY {name}")
+        pipe.server.sql(f"DROP ROLE {name}")

@@ -129,6 +129,8 @@ void pg_snapshot_listed(const PGresult *list, int row, struct leat_snapshot_job 
         .name = PQgetvalue(list, row, LIST_NAME),
         .rows_estimate = pg_int(list, row, LIST_ROWS),
     };
+    if (ret_job->rows_estimate <= 0) /* nobody counted */
+        ret_job->rows_estimate = -1;
 }
 
 static int plan_table(struct pg_source *s, struct leat_batch *batch, const PGresult *list, int row,

@@ -47,6 +47,7 @@ static void read__says_its_place_in_the_copy(void **state)
     for (size_t i = 0; i < 3; i++) {
         struct fixture f;
         struct leat_buf buf;
+        struct leat_err err;
         char expected[64];
         customers(&f, LEAT_OP_READ);
         struct leat_origin origin = *f.event.transaction->origin;
