@@ -6,8 +6,8 @@
 #include <leat/log.h>
 
 #include "pipeline/backoff.h"
+#include "pipeline/recall.h"
 #include "pipeline/snapshot.h"
-#include "pipeline/stream.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -34,7 +34,7 @@ struct leat_source_runner {
     struct leat_source_runner_settings settings;
     struct leat_source_stats stats;
     struct leat_store *store;
-    uint32_t source_id; /* in the store */
+    struct leat_recall *memory; /* what the source stored earlier */
     bool recalled;
     struct leat_snapshot *snapshot; /* NULL: the source copies nothing */
     struct leat_batch *batch;
@@ -181,38 +181,14 @@ static void drain(struct leat_source_runner *r)
                      &err);
 }
 
-static int recall_each(struct leat_source_runner *r, struct leat_stream *stream, struct leat_err *err)
-{
-    struct leat_stream_event e;
-    int status = LEAT_OK;
-    while (!r->stopping && (status = leat_stream_next(stream, &e, err)) == LEAT_OK) {
-        if (e.event.ordinal == 0)
-            status = r->settings.ops->ingest->recall(r->settings.ctx, e.event.transaction, err);
-        if (status)
-            return status;
-    }
-    return status == LEAT_EOF ? LEAT_OK : status;
-}
-
-/* Tells the source what it stored lately; once, because later it knows that itself. */
+/* Tells the source what it stored before keys were noted; once, because later it knows that itself. */
 static int recall(struct leat_source_runner *r, struct leat_err *err)
 {
     const struct leat_ingest_ops *ingest = r->settings.ops->ingest;
-    struct leat_stream *stream;
-    uint64_t from;
     if (r->recalled || !ingest || !ingest->recall)
         return LEAT_OK;
     int64_t since_us = ingest->recall_since(r->settings.ctx);
-    int status = leat_stream_open(leat_store_path(r->store), r->store, &stream, err);
-    if (status)
-        return status;
-    status = leat_stream_find_since(stream, since_us, &from, err);
-    leat_stream_only(stream, r->source_id);
-    if (!status)
-        status = leat_stream_seek(stream, from, err);
-    if (!status)
-        status = recall_each(r, stream, err);
-    leat_stream_close(stream);
+    int status = leat_recall_unnoted(r->memory, since_us, ingest->recall, r->settings.ctx, err);
     if (status)
         leat_err_context(err, "what was stored lately cannot be read");
     r->recalled = !status;
@@ -234,7 +210,8 @@ static int session(struct leat_source_runner *r, struct leat_err *err)
                                   .notes = leat_batch_notes(r->batch),
                                   .snapshot = r->snapshot,
                                   .room = room,
-                                  .store = r->store};
+                                  .store = r->store,
+                                  .recall = r->memory};
     leat_batch_discard(r->batch);
     settle(r, INT64_MAX);
     if (r->stopping)
@@ -326,7 +303,6 @@ static int runner_prepare(struct leat_source_runner *r, struct leat_store *store
     if (status)
         return status;
     r->store = store;
-    r->source_id = known.id;
     r->settings.batch.whole = r->settings.ops->ingest != NULL;
     status = leat_batch_new(&r->settings.batch, &known, &r->batch, err);
     if (!status)
@@ -335,6 +311,8 @@ static int runner_prepare(struct leat_source_runner *r, struct leat_store *store
         status = leat_store_notes(store, known.id, learn_note, r->batch, err);
     if (!status && r->settings.ops->snapshots)
         status = leat_snapshot_new(&r->snapshot, err);
+    if (!status)
+        status = leat_recall_new(store, known.id, &r->memory, err);
     r->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (!status && r->wake_fd < 0)
         status = leat_fail_errno(err, LEAT_ERETRY, errno, "cannot make an eventfd");
@@ -416,6 +394,7 @@ void leat_source_runner_free(struct leat_source_runner *r)
 {
     if (!r)
         return;
+    leat_recall_free(r->memory);
     leat_batch_free(r->batch);
     leat_port_free(r->port);
     leat_snapshot_free(r->snapshot);

@@ -11,7 +11,8 @@
 
 #include "store/env.h"
 
-#define LEAT_META_KEYS      "keys" /* database of keys.h */
+#define LEAT_META_KEYS      "keys"    /* database of keys.h */
+#define LEAT_META_READERS   "readers" /* of readers.h */
 #define LEAT_META_REQUESTS  "requests" /* of requests.h */
 #define LEAT_META_MAP_BYTES ((int64_t)1 << 30) /* address space, not disk */
 
@@ -20,6 +21,7 @@ struct leat_meta {
     MDB_dbi db;
     MDB_dbi keys;
     MDB_dbi requests;
+    MDB_dbi readers;
     struct leat_identity identity;
 };
 
