@@ -299,8 +299,9 @@ def test_fake__unknown_events_are_passed_over_only_if_they_say_so(scene, flavour
     s.add(1)
     mark = s.again()
     s.wait("stopped", "type 200", f":{place} ", "upgrade", start=mark)
+    places.wait_until(lambda: s.stored() == s.written[:-2], 10, "what came with it, in front of it")
     s.down()
-    assert s.stored() == s.written[:-2]  # what came with it, in front of it, is there
+    assert s.stored() == s.written[:-2]
 
 
 # --- lengths and bits ---------------------------------------------------------------------------------------
