@@ -8,6 +8,7 @@
  *     leat_batch_begin(b, &transaction)         ┐
  *     leat_batch_add(b, &event) …               │ may stretch over any number of polls and batches
  *     leat_batch_commit(b, total)               ┘
+ *     leat_batch_note(b, key, value)            what else must be remembered with it
  *     leat_batch_position(b, token)             once, before poll returns
  *
  * The runner takes the batch between polls: everything in it and the token become durable together
@@ -77,6 +78,11 @@ int leat_batch_commit(struct leat_batch *batch, uint64_t total,
  * LEAT_TOKEN_MAX bytes; people read it in `leat offsets`. */
 int leat_batch_position(struct leat_batch *batch, struct leat_slice token,
                         struct leat_err *err) LEAT_MUST_CHECK;
+
+/* Stored in the commit that has all that was added so far (see notes.h); copied. The last value of a
+ * key counts, an empty one removes the note. LEAT_ELIMIT: too long. */
+int leat_batch_note(struct leat_batch *batch, struct leat_slice key, struct leat_slice value,
+                    struct leat_err *err) LEAT_MUST_CHECK;
 
 /* True when poll should return: enough was added. While it is false, an event without long values is
  * never refused, so that what was defined for it becomes durable with it or not at all. */

@@ -11,6 +11,8 @@
 #define LEAT_ATTRS_MAX            8    /* attributes of a transaction, or of an event */
 #define LEAT_TRANSACTION_ID_MAX   160  /* bytes: a GTID, or "timeline/LSN" */
 #define LEAT_TOKEN_MAX            (128 << 10) /* bytes: a GTID set of 5,000 intervals */
+#define LEAT_NOTE_KEY_MAX         60          /* bytes: a word and two numbers */
+#define LEAT_NOTE_VALUE_MAX       (64 << 10)  /* bytes: it is rewritten whole with each change */
 #define LEAT_ARRAY_DIMENSIONS_MAX 6           /* Postgres' MAXDIM */
 #define LEAT_NESTING_MAX          32          /* of what is parsed: no recursion without it */
 

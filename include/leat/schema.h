@@ -63,6 +63,7 @@ enum leat_attr_scope {
 
 enum leat_attr_use {
     LEAT_ATTR_FIELD = 1,    /* a field of the source block */
+    LEAT_ATTR_SNAPSHOT = 4, /* what the block's "snapshot" says; null: as the op has it */
     LEAT_ATTR_SEQUENCE = 2, /* an element of the block's "sequence" text, in order of declaration */
 };
 

@@ -19,6 +19,7 @@
 #include <leat/option.h>
 #include <leat/recall.h>
 #include <leat/report.h>
+#include <leat/snapshot.h>
 #include <leat/source_stats.h>
 
 struct leat_source_env {
@@ -26,6 +27,8 @@ struct leat_source_env {
     struct leat_source_stats *stats;
     int wake_fd; /* readable when poll should return early: durable progress, stop */
     const char *directory; /* the store's: for scratch files without a name, on the same disk */
+    const struct leat_notes *notes; /* as they are durable; changed by leat_batch_note() in time */
+    struct leat_snapshot *snapshot; /* what it copied and shall copy; NULL unless ops->snapshots */
     int64_t (*room)(const void *store); /* bytes that can be stored yet, about; any thread */
     const void *store;                  /* its argument, longer-lived than the source */
     struct leat_recall *recall; /* what this source stored earlier; lives as long as the session */
@@ -36,6 +39,8 @@ struct leat_source_ops {
     const char *doc;  /* one sentence */
     const struct leat_option *options;
     size_t ctx_size;
+
+    bool snapshots; /* it can copy tables: env->snapshot is there, and `leat snapshot` takes it */
 
     /* For a source that is brought its events (see ingest.h); NULL for all that fetch them. Somebody
      * waits for each of them to be durable: what poll added is handed over as soon as the committer

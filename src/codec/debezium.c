@@ -151,6 +151,21 @@ static int64_t to_ms(int64_t us)
     return us / 1000 - (us % 1000 < 0);
 }
 
+/* What the source says of the row's place in its copy; else the op tells whether it is of one. */
+static void put_snapshot(struct leat_json *j, const struct leat_event *e)
+{
+    struct leat_form_attrs attrs = {.event = e};
+    const struct leat_attr *attr;
+    struct leat_value v;
+    while (e->op == LEAT_OP_READ && leat_form_next_attr(&attrs, &attr, &v)) {
+        if (!(attr->use & LEAT_ATTR_SNAPSHOT) || v.kind != LEAT_STRING)
+            continue;
+        (void)leat_json_string(j, v.text);
+        return;
+    }
+    leat_json_text(j, e->op == LEAT_OP_READ ? "true" : "false");
+}
+
 static void put_source(struct leat_json *j, const struct leat_form_settings *s,
                        const struct leat_form_input *in)
 {
@@ -168,10 +183,7 @@ static void put_source(struct leat_json *j, const struct leat_form_settings *s,
     LEAT_JSON_NAME(j, "ts_ms");
     leat_json_int(j, to_ms(e->event_time_us));
     LEAT_JSON_NAME(j, "snapshot");
-    if (e->op == LEAT_OP_READ)
-        leat_json_plain(j, "true", 4);
-    else
-        leat_json_plain(j, "false", 5);
+    put_snapshot(j, e);
     LEAT_JSON_NAME(j, "db");
     (void)leat_json_string(j, e->relation && e->relation->database.len ? e->relation->database
                                                                       : origin->database);

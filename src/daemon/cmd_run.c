@@ -13,6 +13,7 @@
 #include <leat/log.h>
 
 #include "daemon/connectors.h"
+#include "daemon/copies.h"
 #include "daemon/emission.h"
 #include "daemon/engine.h"
 #include "daemon/intake.h"
@@ -34,6 +35,7 @@ struct daemon {
     const char *config_path;
     struct leat_config *config;
     struct engine engine;
+    struct leat_requests *requests; /* from the command line */
     struct pages *pages;   /* HTTP; NULL: off */
     struct intake *intake; /* events over HTTP; NULL: off */
     bool running;          /* the sources were started */
@@ -133,6 +135,7 @@ static int shut_down(struct daemon *d, int64_t timeout_ms)
     if (!clean)
         _exit(EXIT_FAILURE); /* threads still use what would be freed */
     intake_close(d->intake);
+    leat_requests_close(d->requests);
     engine_close(&d->engine);
     LEAT_INFO("daemon", NULL, "ended", LEAT_F_INT("ms", leat_clock_monotonic_ms() - begun_ms));
     return EXIT_SUCCESS;
@@ -144,6 +147,7 @@ static int shut_down(struct daemon *d, int64_t timeout_ms)
 static void tick(struct daemon *d)
 {
     notify_systemd("WATCHDOG=1");
+    copies_serve(&d->engine, d->requests);
     if (!d->announced && engine_ready(&d->engine)) {
         d->announced = true;
         LEAT_INFO("daemon", NULL, "ready");
@@ -195,6 +199,8 @@ static int start(struct daemon *d, struct leat_err *err)
     if (!status)
         status = engine_open(d->config, &d->engine, err);
     if (!status)
+        status = leat_requests_open(NULL, d->engine.store, &d->requests, err);
+    if (!status)
         status = intake_open(&d->engine, &d->intake, err);
     if (!status)
         status = pages_open(&d->engine, d->intake, &d->pages, err);
@@ -231,6 +237,7 @@ int cmd_run(const struct command_line *line)
             _exit(exit_code);
         pages_close(d.pages);
         intake_close(d.intake);
+        leat_requests_close(d.requests);
         engine_close(&d.engine);
     } else {
         notify_systemd("READY=1");

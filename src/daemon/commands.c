@@ -25,6 +25,19 @@ static const struct command_option CHECK_OPTIONS[] = {
 
 static const struct command_option STATUS_OPTIONS[] = {OPTION_CONFIG, OPTION_JSON, OPTION_END};
 
+static const struct command_option SNAPSHOT_OPTIONS[] = {
+    OPTION_CONFIG,
+    {"where", 0, "SQL", "only rows that meet this condition, in the database's language"},
+    {"from", 0, "KEY", "from this key on; the columns of a longer key with commas between"},
+    {"to", 0, "KEY", "up to and with this key"},
+    {"status", 0, NULL, "how far copies are"},
+    {"pause", 0, NULL, "let copies of the source, or of one table, wait"},
+    {"resume", 0, NULL, "let them go on"},
+    {"cancel", 0, NULL, "end them; what was copied stays"},
+    OPTION_JSON,
+    OPTION_END,
+};
+
 static const struct command_option TAIL_OPTIONS[] = {
     OPTION_CONFIG,
     OPTION_STORE,
@@ -100,6 +113,13 @@ const struct command commands[] = {
     {"status", "sources, lag, offsets and disk", "status [-c FILE] [--json]\n",
      "Asks the running daemon over its HTTP port. When it is down, shows what the store knows.",
      STATUS_OPTIONS, 0, cmd_status},
+    {"snapshot", "copy a table beside the stream; how far copies are",
+     "snapshot SOURCE SCHEMA.TABLE [--where SQL] [--from KEY] [--to KEY] [-c FILE]\n"
+     "snapshot --status [--json]\n"
+     "snapshot --pause | --resume | --cancel SOURCE [SCHEMA.TABLE]\n",
+     "The rows come into the stream as `read` events, chunk by chunk, while changes go on. The request is\n"
+     "stored: a daemon that is down serves it when it starts, one that is killed goes on with it.",
+     SNAPSHOT_OPTIONS, 2, cmd_snapshot},
     {"tail", "stored events as JSON lines",
      "tail [-c FILE | --store DIR] [--from SEQ] [--since TIME] [--follow] [selection]\n",
      "One JSON text a line, in the order of the store. Works beside a running daemon and without one.\n"

@@ -18,6 +18,7 @@ extern const struct command commands[];
 
 int cmd_run(const struct command_line *line);
 int cmd_check(const struct command_line *line);
+int cmd_snapshot(const struct command_line *line);
 int cmd_status(const struct command_line *line);
 int cmd_tail(const struct command_line *line);
 int cmd_offsets(const struct command_line *line);

@@ -3,6 +3,7 @@
 #include <leat/clock.h>
 #include <leat/log.h>
 
+#include "daemon/copies.h"
 #include "daemon/reader_gauges.h"
 #include "daemon/status_page.h"
 #include "http/ingest.h"
@@ -15,7 +16,7 @@ struct pages {
     struct engine *engine;
     struct leat_http *http;
     struct leat_metrics *metrics;
-    struct leat_http_route routes[5];
+    struct leat_http_route routes[6];
     struct leat_metrics_commit commit;
     struct leat_metrics_store store;
     struct leat_metrics_process process;
@@ -152,6 +153,13 @@ static unsigned page_status(void *arg, struct leat_buf *body, const char **ret_c
     return 200;
 }
 
+static unsigned page_snapshot(void *arg, struct leat_buf *body, const char **ret_content_type)
+{
+    (void)ret_content_type; /* JSON is the default */
+    copies_page(((struct pages *)arg)->engine, body);
+    return 200;
+}
+
 /* --- life cycle --------------------------------------------------------------------------------
  */
 
@@ -215,6 +223,7 @@ static int listen_on(struct pages *p, const char *address, struct leat_err *err)
         {"/healthz", "GET", page_health, p},
         {"/readyz", "GET", page_ready, p},
         {"/status", "GET", page_status, p},
+        {"/snapshot", "GET", page_snapshot, p},
         {NULL, NULL, NULL, NULL},
     };
     memcpy(p->routes, routes, sizeof routes);

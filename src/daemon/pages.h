@@ -1,5 +1,6 @@
 /*
- * What the daemon shows over HTTP on its loopback port: /metrics, /healthz, /readyz, /status.
+ * What the daemon shows over HTTP on its loopback port: /metrics, /healthz, /readyz, /status,
+ * /snapshot.
  *
  *     /healthz  200 while the process works and its store can be trusted
  *     /readyz   200 when every source has caught up once and the store takes writes; 503 with the reason

@@ -118,7 +118,7 @@ int leat_origin_read(struct leat_slice bytes, struct leat_origin *ret_origin, st
     for (uint32_t i = 0; i < o.attr_count && !r.bad; i++) {
         o.attrs[i].name = leat_reader_counted(&r);
         o.attrs[i].scope = (uint8_t)take(&r, LEAT_ATTR_TABLE);
-        o.attrs[i].use = (uint8_t)take(&r, LEAT_ATTR_FIELD | LEAT_ATTR_SEQUENCE);
+        o.attrs[i].use = (uint8_t)take(&r, LEAT_ATTR_FIELD | LEAT_ATTR_SEQUENCE | LEAT_ATTR_SNAPSHOT);
     }
     if (!leat_reader_done(&r))
         return leat_fail(err, LEAT_EDATA, "stored origin: %s",

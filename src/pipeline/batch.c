@@ -46,6 +46,7 @@ struct leat_batch {
     struct leat_commit *commit;         /* being filled */
     struct leat_buf token;              /* of the last leat_batch_position() */
     bool token_moved;
+    struct leat_notes notes; /* as of what was taken */
 
     struct leat_buf raw; /* frames of the open block */
     uint32_t raw_count;  /* events among them */
@@ -112,6 +113,9 @@ void leat_commit_free(struct leat_commit *c)
     free((void *)c->write.keys);
     free(c->parts_owned);
     free((void *)c->write.token.ptr);
+    for (size_t i = 0; i < c->write.note_count; i++)
+        free((void *)c->write.notes[i].key.ptr);
+    free((void *)c->write.notes);
     free(c);
 }
 
@@ -157,6 +161,7 @@ void leat_batch_free(struct leat_batch *b)
     leat_buf_release(&b->raw);
     leat_buf_release(&b->token);
     leat_arena_release(&b->transaction_arena);
+    leat_notes_release(&b->notes);
     free(b->known);
     free(b->slots);
     free(b->long_refs);
@@ -386,7 +391,7 @@ bool leat_batch_pending(const struct leat_batch *b)
 {
     const struct leat_store_write *w = &b->commit->write;
     return b->raw_count || b->sealing_bytes || w->block_count || w->part_count || w->schema_count ||
-           b->token_moved;
+           w->note_count || b->token_moved;
 }
 
 /* --- transactions ------------------------------------------------------------------------------
@@ -630,9 +635,52 @@ int leat_batch_position(struct leat_batch *b, struct leat_slice token, struct le
     return LEAT_OK;
 }
 
+int leat_batch_note(struct leat_batch *b, struct leat_slice key, struct leat_slice value,
+                    struct leat_err *err)
+{
+    struct leat_store_write *w = &b->commit->write;
+    if (!key.len || key.len > LEAT_NOTE_KEY_MAX || value.len > LEAT_NOTE_VALUE_MAX)
+        return leat_fail(err, LEAT_ELIMIT, "a note of %zu bytes is too long", value.len);
+    struct leat_store_note note;
+    uint8_t *bytes = malloc(key.len + value.len);
+    if (!bytes || !list_grow((void **)&w->notes, w->note_count, &b->commit->note_capacity,
+                             sizeof *w->notes)) {
+        free(bytes);
+        return no_memory(err, "a note");
+    }
+    memcpy(bytes, key.ptr, key.len);
+    if (value.len)
+        memcpy(bytes + key.len, value.ptr, value.len);
+    note = (struct leat_store_note){{bytes, key.len}, {bytes + key.len, value.len}};
+    ((struct leat_store_note *)w->notes)[w->note_count++] = note;
+    return LEAT_OK;
+}
+
+int leat_batch_learn_note(struct leat_batch *b, struct leat_slice key, struct leat_slice value,
+                          struct leat_err *err)
+{
+    return leat_notes_set(&b->notes, key, value) ? LEAT_OK : no_memory(err, "a note");
+}
+
+const struct leat_notes *leat_batch_notes(const struct leat_batch *b)
+{
+    return &b->notes;
+}
+
+static int notes_take(struct leat_batch *b, struct leat_err *err)
+{
+    const struct leat_store_write *w = &b->commit->write;
+    for (size_t i = 0; i < w->note_count; i++)
+        if (!leat_notes_set(&b->notes, w->notes[i].key, w->notes[i].value))
+            return no_memory(err, "a note");
+    return LEAT_OK;
+}
+
 int leat_batch_take(struct leat_batch *b, struct leat_commit **ret_commit, struct leat_err *err)
 {
     int status = block_seal(b, true, err);
+    if (!status)
+        status = notes_take(b, err);
     if (status)
         return status;
     struct leat_commit *fresh = calloc(1, sizeof *fresh);

@@ -16,6 +16,7 @@
 #define PIPELINE_BATCH_H
 
 #include <leat/batch.h>
+#include <leat/notes.h>
 
 #include "store/store.h"
 
@@ -26,6 +27,7 @@ struct leat_commit {
     struct leat_store_write write;
     struct leat_block *parts_owned; /* memory behind write.parts */
     size_t block_capacity, part_capacity, schema_capacity, key_capacity;
+    size_t note_capacity;
     size_t bytes;     /* of blocks and parts, as stored */
     size_t raw_bytes; /* before compression */
     uint64_t events;
@@ -50,6 +52,13 @@ void leat_batch_free(struct leat_batch *batch); /* accepts NULL */
 /* A schema or origin that the store already holds. */
 int leat_batch_learn(struct leat_batch *batch, uint32_t ref, struct leat_slice bytes,
                      struct leat_err *err) LEAT_MUST_CHECK;
+
+/* A note that the store holds. */
+int leat_batch_learn_note(struct leat_batch *batch, struct leat_slice key, struct leat_slice value,
+                          struct leat_err *err) LEAT_MUST_CHECK;
+
+/* The notes as they are with all that was taken; lives as long as the batch. */
+const struct leat_notes *leat_batch_notes(const struct leat_batch *batch);
 
 /* Something to store: events, parts, schemas, or a token that moved. */
 bool leat_batch_pending(const struct leat_batch *batch);

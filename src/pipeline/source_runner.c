@@ -7,6 +7,7 @@
 
 #include "pipeline/backoff.h"
 #include "pipeline/recall.h"
+#include "pipeline/snapshot.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -35,6 +36,7 @@ struct leat_source_runner {
     struct leat_store *store;
     struct leat_recall *memory; /* what the source stored earlier */
     bool recalled;
+    struct leat_snapshot *snapshot; /* NULL: the source copies nothing */
     struct leat_batch *batch;
     struct leat_port *port;
     struct leat_buf token; /* durable */
@@ -142,6 +144,8 @@ static int session_step(struct leat_source_runner *r, struct leat_err *err)
     LEAT_FAILPOINT("after_receive");
     bool pending = leat_batch_pending(r->batch);
     bool idle = leat_port_outstanding(r->port) == 0;
+    if (r->snapshot && idle && !pending)
+        leat_snapshot_settled(r->snapshot);
     bool due = idle && leat_clock_monotonic_ms() >= hand_over_due_ms(r);
     int confirmed = confirm_durable(r, err);
     if (confirmed)
@@ -199,9 +203,15 @@ static int64_t room(const void *store)
 static int session(struct leat_source_runner *r, struct leat_err *err)
 {
     const struct leat_source_ops *ops = r->settings.ops;
-    struct leat_source_env env = {r->settings.instance,  &r->stats, r->wake_fd,
-                                  r->settings.directory, room,      r->store,
-                                  r->memory};
+    struct leat_source_env env = {.instance = r->settings.instance,
+                                  .stats = &r->stats,
+                                  .wake_fd = r->wake_fd,
+                                  .directory = r->settings.directory,
+                                  .notes = leat_batch_notes(r->batch),
+                                  .snapshot = r->snapshot,
+                                  .room = room,
+                                  .store = r->store,
+                                  .recall = r->memory};
     leat_batch_discard(r->batch);
     settle(r, INT64_MAX);
     if (r->stopping)
@@ -209,6 +219,8 @@ static int session(struct leat_source_runner *r, struct leat_err *err)
     leat_port_durable(r->port, &r->token);
     state_set(r, LEAT_SOURCE_CONNECTING);
     int status = recall(r, err);
+    if (!status && r->snapshot)
+        status = leat_snapshot_restore(r->snapshot, leat_batch_notes(r->batch), err);
     if (!status)
         status = ops->open(r->settings.ctx, &env, err);
     if (!status)
@@ -277,6 +289,12 @@ static int learn(void *arg, uint32_t ref, struct leat_slice bytes, struct leat_e
     return leat_batch_learn(arg, ref, bytes, err);
 }
 
+static int learn_note(void *arg, struct leat_slice key, struct leat_slice value,
+                      struct leat_err *err)
+{
+    return leat_batch_learn_note(arg, key, value, err);
+}
+
 static int runner_prepare(struct leat_source_runner *r, struct leat_store *store,
                           struct leat_committer *committer, struct leat_err *err)
 {
@@ -289,6 +307,10 @@ static int runner_prepare(struct leat_source_runner *r, struct leat_store *store
     status = leat_batch_new(&r->settings.batch, &known, &r->batch, err);
     if (!status)
         status = leat_store_schemas(store, known.id, learn, r->batch, err);
+    if (!status)
+        status = leat_store_notes(store, known.id, learn_note, r->batch, err);
+    if (!status && r->settings.ops->snapshots)
+        status = leat_snapshot_new(&r->snapshot, err);
     if (!status)
         status = leat_recall_new(store, known.id, &r->memory, err);
     r->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -375,6 +397,7 @@ void leat_source_runner_free(struct leat_source_runner *r)
     leat_recall_free(r->memory);
     leat_batch_free(r->batch);
     leat_port_free(r->port);
+    leat_snapshot_free(r->snapshot);
     leat_buf_release(&r->token);
     if (r->wake_fd >= 0)
         close(r->wake_fd);
@@ -391,6 +414,11 @@ const char *leat_source_runner_instance(const struct leat_source_runner *r)
 struct leat_source_stats *leat_source_runner_stats(struct leat_source_runner *r)
 {
     return &r->stats;
+}
+
+struct leat_snapshot *leat_source_runner_snapshot(struct leat_source_runner *r)
+{
+    return r->snapshot;
 }
 
 enum leat_source_state leat_source_runner_state(const struct leat_source_runner *r)

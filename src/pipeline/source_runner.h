@@ -64,6 +64,9 @@ struct leat_source_stats *leat_source_runner_stats(struct leat_source_runner *ru
 enum leat_source_state leat_source_runner_state(const struct leat_source_runner *runner);
 const char *leat_source_state_name(enum leat_source_state state);
 
+/* What the source copies; NULL: it cannot. Lives as long as the runner. */
+struct leat_snapshot *leat_source_runner_snapshot(struct leat_source_runner *runner);
+
 /* Errors by class since the start, indexed by -code (LEAT_ERETRY … LEAT_EBUG). */
 const _Atomic int64_t *leat_source_runner_errors(const struct leat_source_runner *runner);
 

@@ -204,6 +204,26 @@ static int put_schema(struct leat_store *store, MDB_txn *txn, uint32_t source_id
     return rc;
 }
 
+/* A note; without a value it is removed. */
+static int put_note(struct leat_store *store, MDB_txn *txn, uint32_t source_id,
+                    const struct leat_store_note *note)
+{
+    struct leat_key key = leat_key_note(source_id, note->key);
+    MDB_dbi db = store->active->db[LEAT_DB_OFFSETS];
+    if (!note->value.len) {
+        MDB_val k = {key.len, key.bytes};
+        int rc = mdb_del(txn, db, &k, NULL);
+        return rc == MDB_NOTFOUND ? 0 : rc;
+    }
+    struct leat_buf buf;
+    leat_buf_init(&buf, LEAT_NOTE_VALUE_MAX + 64);
+    leat_buf_append(&buf, note->value);
+    leat_checked_close(&buf);
+    int rc = buf.full ? ENOMEM : leat_env_put(txn, db, key, leat_buf_slice(&buf), 0);
+    leat_buf_release(&buf);
+    return rc;
+}
+
 /* The offset row: token and part_next with a token, schema_next with schemas, else untouched. */
 static int put_offset(struct leat_store *store, MDB_txn *txn, const struct commit *c,
                       const struct leat_store_write *w)
@@ -250,6 +270,8 @@ static int commit_body(struct leat_store *store, MDB_txn *txn, void *arg)
             add_keys(store, w, c->sequence);
         for (size_t k = 0; k < w->block_count && !rc; k++)
             rc = put_block(store, txn, c, w->source_id, &w->blocks[k]);
+        for (size_t k = 0; k < w->note_count && !rc; k++)
+            rc = put_note(store, txn, w->source_id, &w->notes[k]);
         if (!rc)
             rc = put_offset(store, txn, c, w);
     }
@@ -294,6 +316,8 @@ static int64_t write_bytes(const struct leat_store_write *w)
         bytes += footprint(w->parts[i].bytes.len);
     for (size_t i = 0; i < w->schema_count; i++)
         bytes += footprint(w->schemas[i].bytes.len);
+    for (size_t i = 0; i < w->note_count; i++)
+        bytes += (int64_t)(w->notes[i].value.len + LEAT_KEY_BYTES_MAX);
     return bytes;
 }
 
@@ -306,6 +330,11 @@ static int check_write(struct leat_store *store, const struct leat_store_write *
     if (w->token.len > LEAT_TOKEN_MAX)
         return leat_fail(err, LEAT_EBUG, "a resume token of %zu bytes; at most %d are stored",
                          w->token.len, LEAT_TOKEN_MAX);
+    for (size_t i = 0; i < w->note_count; i++)
+        if (!w->notes[i].key.len || w->notes[i].key.len > LEAT_NOTE_KEY_MAX ||
+            w->notes[i].value.len > LEAT_NOTE_VALUE_MAX)
+            return leat_fail(err, LEAT_EBUG, "a note of %zu bytes under a key of %zu",
+                             w->notes[i].value.len, w->notes[i].key.len);
     uint64_t events = 0;
     for (size_t i = 0; i < w->block_count; i++) {
         if (w->blocks[i].len < LEAT_BLOCK_HEADER_BYTES || !w->blocks[i].count)

@@ -31,6 +31,15 @@ struct leat_key leat_key_source(uint32_t source_id)
     return key;
 }
 
+struct leat_key leat_key_note(uint32_t source_id, struct leat_slice name)
+{
+    struct leat_key key = leat_key_source(source_id);
+    size_t len = name.len < LEAT_NOTE_KEY_MAX ? name.len : LEAT_NOTE_KEY_MAX;
+    memcpy(key.bytes + key.len, name.ptr, len);
+    key.len += len;
+    return key;
+}
+
 struct leat_key leat_key_schema(uint32_t source_id, uint32_t ref)
 {
     struct leat_key key = leat_key_source(source_id);

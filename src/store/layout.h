@@ -3,6 +3,7 @@
  *
  *     log        sequence BE8                                       block (block.h)
  *     offsets    source BE4                                         offset record
+ *     offsets    source BE4, key                                    note: its value, hash
  *     schemas    source BE4, ref BE4                                schema bytes, hash
  *     parts      source BE4, set BE8, index BE4                     part (block.h)
  *     by_source  source BE4, ingest time µs BE8, first sequence BE8  count LE4
@@ -26,10 +27,11 @@
 #define STORE_LAYOUT_H
 
 #include <leat/buf.h>
+#include <leat/limits.h>
 #include <leat/slice.h>
 
 enum {
-    LEAT_KEY_BYTES_MAX = 20,
+    LEAT_KEY_BYTES_MAX = 4 + LEAT_NOTE_KEY_MAX,
     LEAT_UUID_BYTES = 16,
     LEAT_LAYOUT_VERSION = 1,
 };
@@ -41,6 +43,7 @@ struct leat_key {
 
 struct leat_key leat_key_log(uint64_t sequence);
 struct leat_key leat_key_source(uint32_t source_id); /* offsets; also the prefix of the others */
+struct leat_key leat_key_note(uint32_t source_id, struct leat_slice key); /* LEAT_NOTE_KEY_MAX */
 struct leat_key leat_key_schema(uint32_t source_id, uint32_t ref);
 struct leat_key leat_key_part(uint32_t source_id, uint64_t set, uint32_t index);
 struct leat_key leat_key_by_source(uint32_t source_id, int64_t ingested_at_us, uint64_t sequence);

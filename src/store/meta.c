@@ -56,6 +56,8 @@ static int meta_begin(struct leat_meta *meta)
     if (!rc)
         rc = mdb_dbi_open(txn, LEAT_META_DEAD, MDB_CREATE, &meta->dead);
     if (!rc)
+        rc = mdb_dbi_open(txn, LEAT_META_REQUESTS, MDB_CREATE, &meta->requests);
+    if (!rc)
         rc = mdb_dbi_open(txn, LEAT_META_READERS, MDB_CREATE, &meta->readers);
     if (!rc)
         rc = identity_get(txn, meta->db, &meta->identity);

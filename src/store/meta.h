@@ -15,6 +15,7 @@
 #define LEAT_META_EMITTERS  "emitters" /* these two of delivery.h */
 #define LEAT_META_DEAD      "dead"
 #define LEAT_META_READERS   "readers" /* of readers.h */
+#define LEAT_META_REQUESTS  "requests" /* of requests.h */
 #define LEAT_META_MAP_BYTES ((int64_t)1 << 30) /* address space, not disk */
 
 struct leat_meta {
@@ -22,6 +23,7 @@ struct leat_meta {
     MDB_dbi db;
     MDB_dbi keys;
     MDB_dbi emitters, dead;
+    MDB_dbi requests;
     MDB_dbi readers;
     struct leat_identity identity;
 };

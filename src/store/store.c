@@ -141,6 +141,8 @@ static int offsets_walk(struct leat_store *store, MDB_txn *txn, each_offset each
     while (!status && !(rc = leat_env_move(cursor, MDB_NEXT, &key, &value))) {
         struct leat_offset offset;
         uint32_t id = leat_key_u32(key, 0);
+        if (key.len != sizeof id) /* a note */
+            continue;
         status = leat_offset_read(value, &offset) ? each(store, id, &offset, arg, err)
                                                   : row_damaged(store, id, err);
     }
@@ -462,6 +464,47 @@ int leat_store_schemas(struct leat_store *store, uint32_t source_id, leat_store_
     mdb_txn_abort(txn);
     if (!status && rc && rc != MDB_NOTFOUND)
         status = leat_segment_fail(store->active, rc, "read the schemas", err);
+    return status;
+}
+
+/* Behind the source's own row, up to the next source's. */
+static int notes_walk(struct leat_store *store, MDB_cursor *cursor, uint32_t source_id,
+                      leat_store_note_fn each, void *arg, struct leat_err *err)
+{
+    struct leat_slice key, value, bytes;
+    int status = LEAT_OK, rc = leat_env_seek(cursor, leat_key_source(source_id), &key, &value);
+    for (; !rc && !status && leat_key_u32(key, 0) == source_id;
+         rc = leat_env_move(cursor, MDB_NEXT, &key, &value)) {
+        if (key.len == sizeof source_id)
+            continue;
+        struct leat_slice name = {key.ptr + sizeof source_id, key.len - sizeof source_id};
+        status = leat_checked_open(value, &bytes)
+                     ? each(arg, name, bytes, err)
+                     : leat_fail(err, LEAT_ESTORE,
+                                 "%s: a note of source number %u fails its checksum",
+                                 store->active->name, source_id);
+    }
+    if (!status && rc && rc != MDB_NOTFOUND)
+        status = leat_segment_fail(store->active, rc, "read the notes", err);
+    return status;
+}
+
+int leat_store_notes(struct leat_store *store, uint32_t source_id, leat_store_note_fn each,
+                     void *arg, struct leat_err *err)
+{
+    MDB_txn *txn;
+    MDB_cursor *cursor;
+    int status = snapshot(store, &txn, err);
+    if (status)
+        return status;
+    int rc = mdb_cursor_open(txn, store->active->db[LEAT_DB_OFFSETS], &cursor);
+    if (rc) {
+        mdb_txn_abort(txn);
+        return leat_segment_fail(store->active, rc, "read the notes", err);
+    }
+    status = notes_walk(store, cursor, source_id, each, arg, err);
+    mdb_cursor_close(cursor);
+    mdb_txn_abort(txn);
     return status;
 }
 

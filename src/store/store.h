@@ -62,6 +62,13 @@ struct leat_store_part {
     struct leat_slice bytes; /* part header and payload, see block.h */
 };
 
+/* What a source remembers beside its token, by a key of its own: carried over from segment to segment.
+ * A value of no bytes removes the note. */
+struct leat_store_note {
+    struct leat_slice key;   /* 1 to LEAT_NOTE_KEY_MAX bytes */
+    struct leat_slice value; /* LEAT_NOTE_VALUE_MAX */
+};
+
 /* What an event is found by again: leat_lookup_hash() of what its source named. */
 struct leat_store_key {
     uint64_t hash;
@@ -78,6 +85,8 @@ struct leat_store_write {
     size_t part_count;
     const struct leat_store_schema *schemas;
     size_t schema_count;
+    const struct leat_store_note *notes; /* in order: the last one of a key counts */
+    size_t note_count;
     const struct leat_store_key *keys;
     size_t key_count;
     struct leat_slice token; /* NULL ptr: the offset stays as it is (parts ahead of their record) */
@@ -100,6 +109,12 @@ typedef int (*leat_store_schema_fn)(void *arg, uint32_t ref, struct leat_slice b
                                     struct leat_err *err);
 int leat_store_schemas(struct leat_store *store, uint32_t source_id, leat_store_schema_fn each,
                        void *arg, struct leat_err *err) LEAT_MUST_CHECK;
+
+/* Calls back for each note of the source, by key; key and value live for the call. */
+typedef int (*leat_store_note_fn)(void *arg, struct leat_slice key, struct leat_slice value,
+                                  struct leat_err *err);
+int leat_store_notes(struct leat_store *store, uint32_t source_id, leat_store_note_fn each,
+                     void *arg, struct leat_err *err) LEAT_MUST_CHECK;
 
 /* Stamps sequences and chain into the blocks, in order, and makes all of it durable at once. Rolls
  * to a new segment first when the newest is full or old and no source has parts ahead of their

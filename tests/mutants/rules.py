@@ -51,7 +51,6 @@ RULES = {
 
 # Rules about what leat does not do yet. Mutants of such a rule break what stands guard in the meantime.
 LATER = {
-    15: "no table is read: it is about the sessions of a snapshot",
     19: "open transactions are not streamed: the mutant asks for them",
 }
 
@@ -177,7 +176,7 @@ MUTANTS = [
            UNIT + "test_relcache.c::row__of_a_key_has_nothing_else",
            "NULL where nothing was sent"),
     Mutant(12, "the slot first", PG + "postgres.c",
-           "        status = prepare_publication(s, err);\n    if (!status)\n        status = pg_resume_slot(s, err);",
+           "        status = prepare_publication(s, err);\n    if (!status)\n        status = prepare_snapshot(s, err);",
            "        status = pg_resume_slot(s, err);\n    if (!status)\n        status = prepare_publication(s, err);",
            IT + "test_rules.py::test_rules__no_slot_is_made_before_its_publication",
            "a slot is there, and a publication is not"),
@@ -214,6 +213,18 @@ MUTANTS = [
            "    if (true)\n        return;",
            IT + "test_check.py::test_check__lists_and_filters_must_cover_the_identity",
            "findings are missing"),
+    Mutant(15, "row security hides what it hides", PG + "snapshot.c",
+           "SET row_security = off;", "SET row_security = on;",
+           IT + "test_snapshot.py::test_snapshot__row_security_is_an_error_and_not_fewer_rows",
+           "a part of a table is copied as if it were all"),
+    Mutant(16, "a chunk is read while a commit hangs unseen", PG + "backfill.c",
+           "!pg_xid_ring_visible(&s->snapshot.emitted, &b->seen)", "false",
+           IT + "test_snapshot.py::test_snapshot__a_commit_that_hangs_before_it_is_visible_is_not_overwritten",
+           "an older row comes behind its update"),
+    Mutant(16, "a chunk does not mind what the stream changed", PG + "backfill.c",
+           "if (!concerns(s, m->row.oid))", "if (true)",
+           IT + "test_snapshot.py::test_snapshot__a_table_is_copied_beside_the_stream_on_request",
+           "a row that was deleted comes back"),
     Mutant(16, "a column that the catalogue does not show is another one", PG + "relcache.c",
            "            return &facts[i];\n    return NULL;\n",
            "            return &facts[i];\n    return count ? &facts[0] : NULL;\n",

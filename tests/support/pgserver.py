@@ -227,7 +227,7 @@ class PgTap:
         """The settings of a source that reads one database."""
         return {"type": "postgres", "host": str(self.server.socket_dir), "port": self.server.port, "database": database,
                 "user": self.server.user, "sslmode": "disable", "create": True, "slot": f"leat_{name}",
-                "publication": f"leat_{name}", "tables": ["public.*"]}
+                "publication": f"leat_{name}", "tables": ["public.*"], "snapshot": "never"}
 
     def environment(self):
         return {}

@@ -116,8 +116,9 @@ int pg_catalog_slot(PGconn *sql, int version, const char *slot, int64_t timeout_
     return LEAT_OK;
 }
 
-int pg_catalog_slot_create(PGconn *stream, int version, const char *slot, int64_t timeout_ms,
-                           uint64_t *ret_lsn, struct leat_err *err)
+int pg_catalog_slot_create(PGconn *stream, int version, const char *slot, bool temporary,
+                           int64_t timeout_ms, uint64_t *ret_lsn, char *ret_snapshot,
+                           struct leat_err *err)
 {
     static const char WHAT[] = "create the replication slot";
     char command[160];
@@ -126,8 +127,11 @@ int pg_catalog_slot_create(PGconn *stream, int version, const char *slot, int64_
      * one. */
     snprintf(command, sizeof command, "SET lock_timeout = '%" PRId64 "ms'", timeout_ms * 3 / 4);
     int status = pg_execute(stream, command, timeout_ms, WHAT, err);
-    snprintf(command, sizeof command, "CREATE_REPLICATION_SLOT \"%s\" LOGICAL pgoutput %s", slot,
-             version >= 150000 ? "(SNAPSHOT 'nothing')" : "NOEXPORT_SNAPSHOT");
+    const char *snapshot = version >= 150000 ? ret_snapshot ? "(SNAPSHOT 'export')" : "(SNAPSHOT 'nothing')"
+                           : ret_snapshot    ? "EXPORT_SNAPSHOT"
+                                             : "NOEXPORT_SNAPSHOT";
+    snprintf(command, sizeof command, "CREATE_REPLICATION_SLOT \"%s\"%s LOGICAL pgoutput %s", slot,
+             temporary ? " TEMPORARY" : "", snapshot);
     if (!status)
         status = pg_query(stream, command, timeout_ms, WHAT, &result, err);
     if (status) {
@@ -139,7 +143,11 @@ int pg_catalog_slot_create(PGconn *stream, int version, const char *slot, int64_
         return status;
     }
     *ret_lsn = pg_lsn(result, 0, 1);
+    if (ret_snapshot)
+        snprintf(ret_snapshot, 64, "%s", PQgetvalue(result, 0, 2));
     PQclear(result);
+    if (ret_snapshot)
+        return LEAT_OK;
     return pg_execute(stream, "RESET lock_timeout", timeout_ms, WHAT, err);
 }
 

@@ -50,9 +50,11 @@ struct pg_slot {
 int pg_catalog_slot(PGconn *sql, int server_version, const char *slot, int64_t timeout_ms,
                     struct pg_slot *ret_slot, struct leat_err *err) LEAT_MUST_CHECK;
 
-/* Creates the slot without a snapshot; *ret_lsn is its consistent point. */
-int pg_catalog_slot_create(PGconn *stream, int server_version, const char *slot, int64_t timeout_ms,
-                           uint64_t *ret_lsn, struct leat_err *err) LEAT_MUST_CHECK;
+/* Creates the slot; *ret_lsn is its consistent point. `ret_snapshot` (NULL: none is wanted) names
+ * the snapshot of that point, in 64 bytes: it lives until the connection's next command. */
+int pg_catalog_slot_create(PGconn *stream, int server_version, const char *slot, bool temporary,
+                           int64_t timeout_ms, uint64_t *ret_lsn, char *ret_snapshot,
+                           struct leat_err *err) LEAT_MUST_CHECK;
 
 /* Every table that could be published, by name. Columns of the result: */
 enum pg_table_column {

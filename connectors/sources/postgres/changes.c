@@ -124,6 +124,7 @@ static int on_commit(struct pg_source *s, const struct pgoutput_message *m,
     int status =
         t->begun ? leat_batch_commit(batch, (uint64_t)t->rows + t->messages, err) : LEAT_OK;
     t->open = false;
+    pg_xid_ring_add(&s->snapshot.emitted, t->xid);
     if (!t->stored) {
         s->position.commit_lsn = m->commit.commit_lsn;
         s->position.transaction_lsn = 0;
@@ -287,8 +288,9 @@ static bool count_row(struct pg_source *s)
     return false;
 }
 
+/* `known`: values of the row that the message may leave out; NULL: there are none. */
 static int rows_decode(struct pg_source *s, struct pg_relation *r, const struct pgoutput_message *m,
-                       struct leat_err *err)
+                       const struct leat_value *known, struct leat_err *err)
 {
     struct leat_event *e = &s->event;
     int64_t absent = 0, absent_before = 0;
@@ -301,7 +303,7 @@ static int rows_decode(struct pg_source *s, struct pg_relation *r, const struct 
         e->before = (struct leat_row){r->schema.column_count, r->before};
     }
     if (!status && m->type != PGOUTPUT_DELETE) {
-        status = pg_relation_row(r, &m->row.after, false, full ? r->before : NULL, &s->scratch,
+        status = pg_relation_row(r, &m->row.after, false, full ? r->before : known, &s->scratch,
                                  r->after, &absent, err);
         e->after = (struct leat_row){r->schema.column_count, r->after};
     }
@@ -317,8 +319,10 @@ static int on_row(struct pg_source *s, const struct pgoutput_message *m, uint64_
     if (!r || !s->transaction.open)
         return leat_fail(err, LEAT_EPROTO, "a row of relation %" PRIu32 " came %s", m->row.oid,
                          r ? "outside of a transaction" : "before its description");
-    if (!count_row(s) || !r->captured)
-        return LEAT_OK;
+    const struct leat_value *known;
+    int status = pg_backfill_row(s, m, &known, err);
+    if (status || !count_row(s) || !r->captured)
+        return status;
     event_prepare(s,
                   m->type == PGOUTPUT_INSERT   ? LEAT_OP_CREATE
                   : m->type == PGOUTPUT_UPDATE ? LEAT_OP_UPDATE
@@ -326,7 +330,9 @@ static int on_row(struct pg_source *s, const struct pgoutput_message *m, uint64_
                   lsn);
     s->event.relation = &r->schema;
     s->event.ordinal = s->transaction.rows - 1;
-    int status = rows_decode(s, r, m, err);
+    status = rows_decode(s, r, m, known, err);
+    if (!status && m->type == PGOUTPUT_UPDATE && m->row.old_form == 'K')
+        status = pg_backfill_owe(s, r, batch, err);
     return status ? status : add(s, batch, err);
 }
 
@@ -340,6 +346,7 @@ static int on_truncate(struct pg_source *s, const struct pgoutput_message *m, ui
         if (!r)
             return leat_fail(err, LEAT_EPROTO,
                              "a truncate names a relation that was not described");
+        pg_backfill_truncate(s, r->oid);
         if (!count_row(s) || !r->captured)
             continue;
         event_prepare(s, LEAT_OP_TRUNCATE, lsn);
@@ -398,6 +405,8 @@ static int on_message(struct pg_source *s, const struct pgoutput_message *m, int
     s->event.transactional = transactional;
     if (!transactional || !t->open)
         return on_lone_message(s, m, sent_us, batch, err);
+    if (leat_slice_equal(m->message.prefix, LEAT_SLICE_LITERAL(PG_WATERMARK)))
+        return LEAT_OK; /* alone in its transaction: nothing is numbered differently without it */
     s->event.ordinal = t->messages++;
     if (t->stored || s->event.ordinal < t->skip_messages) {
         s->env->stats->repeats_dropped++;
@@ -469,7 +478,10 @@ int pg_change(struct pg_source *s, const struct pg_wal_message *wal, struct leat
         return status;
     switch ((enum pgoutput_type)m->type) {
     case PGOUTPUT_BEGIN:
-        return on_begin(s, m, err);
+        if (!pg_backfill_holds(s, m->begin.commit_lsn))
+            return on_begin(s, m, err);
+        s->pending = PG_PENDING_BEGIN;
+        return LEAT_AGAIN;
     case PGOUTPUT_COMMIT:
         return on_commit(s, m, batch, err);
     case PGOUTPUT_ORIGIN:
@@ -540,6 +552,9 @@ int pg_change_pending(struct pg_source *s, struct leat_batch *batch, struct leat
         if (status == LEAT_OK && !s->transaction.open)
             status = lone_done(s, batch, err);
         break;
+    case PG_PENDING_BEGIN:
+        s->pending = PG_PENDING_NONE;
+        return on_begin(s, &s->message, err);
     case PG_PENDING_TRUNCATE:
         s->pending = PG_PENDING_NONE;
         status = on_truncate(s, &s->message, (uint64_t)s->event.attrs[0].integer, batch, err);

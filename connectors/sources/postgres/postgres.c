@@ -10,6 +10,7 @@
 #include "sources/postgres/preflight.h"
 
 #include <inttypes.h>
+#include <poll.h>
 #include <stdio.h>
 #include <sys/prctl.h>
 
@@ -21,6 +22,7 @@ enum {
     BUSY_BYTES_PER_MS = 4 << 10,
     TIMER_SLACK_NS = 10 * 1000,
     SHUTDOWN_GRACE_MS = 3 * 1000,
+    BACKFILL_STEP_MS = 20,
 };
 
 /* --- check --------------------------------------------------------------------------------------
@@ -87,6 +89,7 @@ static int source_open(void *ctx, const struct leat_source_env *env, struct leat
     leat_arena_init(&s->scratch, (size_t)s->settings.row_bytes_max);
     leat_buf_init(&s->token, LEAT_TOKEN_MAX);
     s->opened = true;
+    pg_snapshot_open(s);
     prctl(PR_SET_TIMERSLACK, TIMER_SLACK_NS);
     int status = pg_connect(&s->settings, s->instance, PG_USE_SQL, &s->sql, err);
     if (!status)
@@ -267,6 +270,46 @@ static int stream_start(struct pg_source *s, struct leat_err *err)
     return status;
 }
 
+static void stream_begun(struct pg_source *s)
+{
+    char lsn[PG_LSN_TEXT];
+    pg_feedback_init(s);
+    pg_lsn_format(s->position.lsn, lsn);
+    LEAT_INFO("source", s->instance, "streaming", LEAT_F_TEXT("server", s->server.version_text),
+              LEAT_F_TEXT("slot", s->slot), LEAT_F_TEXT("from", lsn),
+              LEAT_F_INT("timeline", s->server.timeline),
+              LEAT_F_TEXT("format", s->binary ? "binary" : "text"),
+              LEAT_F_TEXT("transport", s->walsender.ssl   ? "tls"
+                                       : s->walsender.tcp ? "tcp"
+                                                          : "socket"));
+}
+
+/* Without a position the tables are copied first, if that is wanted: at the point where the slot
+ * begins, if it is we who make it. */
+static int prepare_snapshot(struct pg_source *s, struct leat_err *err)
+{
+    s->exports = false;
+    s->exported[0] = '\0';
+    s->snapshot.load.wanted = s->first_run && s->settings.snapshot != PG_SNAPSHOT_NEVER;
+    if (s->settings.snapshot == PG_SNAPSHOT_NEVER)
+        return LEAT_OK;
+    s->exports = s->snapshot.load.wanted && !s->server.in_recovery;
+    return pg_snapshot_prepare(s, err);
+}
+
+/* Nothing but a copy is wanted: a slot that lives as long as the session gives its point. */
+static int only_start(struct pg_source *s, struct leat_err *err)
+{
+    bool listed = leat_notes_find(s->env->notes, LEAT_SLICE_LITERAL("listed")).len;
+    struct leat_snapshot_job *left = leat_snapshot_next(s->env->snapshot);
+    if (listed && !left)
+        return LEAT_OK;
+    int status = pg_catalog_slot_create(s->stream, s->server.version, s->slot, true,
+                                        s->settings.connect_timeout_ms, &s->position.lsn, s->exported, err);
+    s->position_moved |= !status;
+    return status ? status : pg_load_begin(s, s->exported, err);
+}
+
 static int source_start(void *ctx, struct leat_slice token, struct leat_err *err)
 {
     struct pg_source *s = ctx;
@@ -281,25 +324,22 @@ static int source_start(void *ctx, struct leat_slice token, struct leat_err *err
     if (!status) /* the publication first: a slot that is older cannot see it (rule 12) */
         status = prepare_publication(s, err);
     if (!status)
-        status = pg_resume_slot(s, err);
+        status = prepare_snapshot(s, err);
+    bool only = s->settings.snapshot == PG_SNAPSHOT_ONLY;
+    if (!status)
+        status = only ? only_start(s, err) : pg_resume_slot(s, err);
+    if (!status && !only && s->exported[0])
+        status = pg_load_begin(s, s->exported, err);
     if (!status)
         status = choose_format(s, err);
-    if (!status)
+    if (!status && !only && !s->snapshot.load.active)
         status = stream_start(s, err);
     if (status)
         return status;
     declare_origin(s);
-    pg_feedback_init(s);
     s->monitor = (struct pg_monitor){.asked = false};
-    char lsn[PG_LSN_TEXT];
-    pg_lsn_format(s->position.lsn, lsn);
-    LEAT_INFO("source", s->instance, "streaming", LEAT_F_TEXT("server", s->server.version_text),
-              LEAT_F_TEXT("slot", s->slot), LEAT_F_TEXT("from", lsn),
-              LEAT_F_INT("timeline", s->server.timeline),
-              LEAT_F_TEXT("format", s->binary ? "binary" : "text"),
-              LEAT_F_TEXT("transport", s->walsender.ssl   ? "tls"
-                                       : s->walsender.tcp ? "tcp"
-                                                          : "socket"));
+    if (s->walsender.conn)
+        stream_begun(s);
     return LEAT_OK;
 }
 
@@ -375,6 +415,8 @@ static int check_shutdown(struct pg_source *s, struct leat_err *err)
 
 static int session_service(struct pg_source *s, struct leat_err *err)
 {
+    if (!s->walsender.conn) /* no stream yet: the initial copy is read */
+        return LEAT_OK;
     int status = check_shutdown(s, err);
     if (status)
         return status;
@@ -388,9 +430,20 @@ static int session_service(struct pg_source *s, struct leat_err *err)
     return pg_feedback_service(s, err);
 }
 
+static void wake_wait(struct pg_source *s, int64_t until_ms)
+{
+    struct pollfd fd = {.fd = s->env->wake_fd, .events = POLLIN};
+    int64_t left_ms = until_ms - leat_clock_monotonic_ms();
+    poll(&fd, 1, left_ms > 0 ? (int)left_ms : 0);
+}
+
 /* No room: only the session is kept alive, and the server's silence is our doing. */
 static int idle_poll(struct pg_source *s, int64_t until_ms, struct leat_err *err)
 {
+    if (!s->walsender.conn) {
+        wake_wait(s, until_ms);
+        return LEAT_OK;
+    }
     int64_t due = pg_feedback_due_ms(s);
     pg_walsender_wait(&s->walsender, true, s->env->wake_fd, due < until_ms ? due : until_ms);
     s->walsender.received_ms = leat_clock_monotonic_ms();
@@ -411,7 +464,7 @@ static int read_some(struct pg_source *s, int64_t until_ms, struct leat_batch *b
         if (status != LEAT_AGAIN)
             return status;
         int64_t got = s->walsender.received_bytes - from_bytes;
-        if (got || s->position_moved) {
+        if (got || s->position_moved || pg_backfill_passed(s) || pg_backfill_held(s)) {
             nap(s, got);
             return LEAT_OK;
         }
@@ -447,6 +500,39 @@ static int poisoned(struct pg_source *s, struct leat_err *err)
     return err->code;
 }
 
+/* The initial copy, or one that holds the stream; then the stream begins, or goes on. */
+static int poll_copy(struct pg_source *s, int64_t until_ms, struct leat_batch *batch, struct leat_err *err)
+{
+    int status = pg_load_poll(s, until_ms, batch, err);
+    if (status || s->snapshot.load.active)
+        return status;
+    s->snapshot.backfill.hold_lsn = 0;
+    if (s->walsender.conn || s->settings.snapshot == PG_SNAPSHOT_ONLY)
+        return LEAT_OK;
+    status = pg_execute(s->stream, "RESET lock_timeout", s->settings.connect_timeout_ms,
+                        "prepare the stream", err);
+    if (!status)
+        status = stream_start(s, err);
+    if (!status)
+        stream_begun(s);
+    return status;
+}
+
+/* The stream, and chunks between its transactions. */
+static int poll_stream(struct pg_source *s, int64_t until_ms, struct leat_batch *batch, struct leat_err *err)
+{
+    int status = pg_change_pending(s, batch, err);
+    if (!status && s->monitor.renamed)
+        status = pg_change_renamed(s, batch, err);
+    if (!status)
+        status = pg_backfill_poll(s, batch, err);
+    if (status)
+        return status;
+    int64_t soon_ms = leat_clock_monotonic_ms() + BACKFILL_STEP_MS;
+    bool busy = pg_snapshot_busy(s);
+    return read_some(s, busy && soon_ms < until_ms ? soon_ms : until_ms, batch, err);
+}
+
 static int source_poll(void *ctx, int64_t until_ms, struct leat_batch *batch, struct leat_err *err)
 {
     struct pg_source *s = ctx;
@@ -458,11 +544,15 @@ static int source_poll(void *ctx, int64_t until_ms, struct leat_batch *batch, st
         s->origin_defined = status == LEAT_OK;
     }
     if (!status)
-        status = pg_change_pending(s, batch, err);
-    if (!status && s->monitor.renamed)
-        status = pg_change_renamed(s, batch, err);
+        status = pg_snapshot_plan(s, batch, err);
     if (!status)
-        status = read_some(s, until_ms, batch, err);
+        status = leat_snapshot_serve(s->env->snapshot, batch, err);
+    if (!status && s->snapshot.load.active && (!s->walsender.conn || pg_backfill_held(s)))
+        status = poll_copy(s, until_ms, batch, err);
+    else if (!status && s->walsender.conn)
+        status = poll_stream(s, until_ms, batch, err);
+    else if (!status) /* only a copy was wanted, and it is done */
+        wake_wait(s, until_ms);
     if (status < 0)
         return poisoned(s, err);
     int positioned = put_position(s, batch, err);
@@ -480,6 +570,8 @@ static int source_confirm(void *ctx, struct leat_slice token, struct leat_err *e
     int status = pg_position_parse(token, &durable, err);
     if (status)
         return status;
+    if (!s->walsender.conn)
+        return LEAT_OK;
     pg_feedback_durable(s, durable.lsn);
     return pg_feedback_service(s, err);
 }
@@ -493,6 +585,7 @@ static void source_close(void *ctx)
     if (s->walsender.conn && s->feedback.due &&
         pg_walsender_status(&s->walsender, s->feedback.durable_lsn, false, &ignored))
         LEAT_DEBUG("source", s->instance, "last confirmation not sent");
+    pg_snapshot_close(s);
     pg_walsender_end(&s->walsender);
     PQfinish(s->stream);
     PQfinish(s->sql);
@@ -509,6 +602,7 @@ const struct leat_source_ops pg_source_ops = {
     .name = "postgres",
     .doc = "A PostgreSQL database, by logical replication (servers 10 to 18).",
     .options = pg_options,
+    .snapshots = true,
     .ctx_size = sizeof(struct pg_source),
     .validate = source_validate,
     .check = source_check,

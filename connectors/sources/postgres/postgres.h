@@ -19,6 +19,7 @@
 #include "sources/postgres/position.h"
 #include "sources/postgres/relcache.h"
 #include "sources/postgres/settings.h"
+#include "sources/postgres/snapshot.h"
 #include "sources/postgres/walsender.h"
 
 /* The transaction between BEGIN and COMMIT. */
@@ -37,7 +38,15 @@ struct pg_transaction {
 };
 
 /* Something that did not fit into the batch and is added first in the next one. */
-enum pg_pending { PG_PENDING_NONE, PG_PENDING_EVENT, PG_PENDING_TRUNCATE };
+enum pg_pending {
+    PG_PENDING_NONE,
+    PG_PENDING_EVENT,
+    PG_PENDING_TRUNCATE,
+    PG_PENDING_BEGIN, /* a transaction behind the place where a copy holds the stream */
+};
+
+/* The prefix of our own messages, which are not shown. */
+#define PG_WATERMARK "leat.watermark"
 
 /* Log that is gone: from … to is not in the stream. */
 struct pg_gap {
@@ -104,6 +113,9 @@ struct pg_source {
     bool origin_defined;
     struct pg_gap gap;
     bool first_run; /* there is no position of this cluster yet */
+    bool resnapshot; /* log is gone and snapshot is when_needed: all tables are copied again */
+    bool exports;   /* the slot that is made exports a snapshot: `exported` */
+    char exported[64];
 
     struct leat_event event;                   /* being added */
     struct leat_transaction event_transaction; /* outside of BEGIN … COMMIT: messages, gaps */
@@ -113,6 +125,7 @@ struct pg_source {
     uint32_t truncate_next;
     struct leat_arena scratch; /* lifetime: a message */
 
+    struct pg_snapshot snapshot;
     struct pg_feedback feedback;
     struct pg_monitor monitor;
     struct pg_rate rate;

@@ -198,6 +198,52 @@ static void check_rows(struct pg_preflight *p)
         "");
 }
 
+/* --- the rows that are there ---------------------------------------------------------------------- */
+
+/* The initial copy reads the tables, which the stream does not. */
+static void check_readable(struct pg_preflight *p)
+{
+    PGresult *r;
+    struct leat_tally hidden;
+    struct leat_buf fix;
+    if (p->settings->snapshot == PG_SNAPSHOT_NEVER ||
+        !pg_preflight_ask(p, "snapshot_select",
+                          "SELECT DISTINCT n.nspname, c.relname FROM pg_catalog.pg_publication p CROSS JOIN "
+                          "LATERAL pg_catalog.pg_get_publication_tables(p.pubname::text) t JOIN "
+                          "pg_catalog.pg_class c ON c.oid = t.relid JOIN pg_catalog.pg_namespace n ON n.oid = "
+                          "c.relnamespace WHERE p.pubname::text IN ($1::text, $2::text) AND NOT "
+                          "(pg_catalog.has_schema_privilege(n.oid, 'USAGE') AND "
+                          "pg_catalog.has_table_privilege(c.oid, 'SELECT')) ORDER BY 1, 2",
+                          (const char *const[]){p->source->publication, p->insert_publication}, 2, &r))
+        return;
+    leat_tally_init(&hidden);
+    leat_buf_init(&fix, FIX_MAX);
+    for (int i = 0; i < PQntuples(r); i++) {
+        const char *schema = PQgetvalue(r, i, 0), *table = PQgetvalue(r, i, 1);
+        if (!pg_taken(p, schema, table))
+            continue;
+        leat_tally_add(&hidden, schema, table, "");
+        leat_buf_append_text(&fix, fix.len ? "\nGRANT USAGE ON SCHEMA " : "GRANT USAGE ON SCHEMA ");
+        pg_append_identifier(p->sql, &fix, schema);
+        leat_buf_append_text(&fix, " TO ");
+        pg_append_identifier(p->sql, &fix, p->session.user);
+        leat_buf_append_text(&fix, ";\nGRANT SELECT ON ");
+        pg_append_table(p->sql, &fix, schema, table);
+        leat_buf_append_text(&fix, " TO ");
+        pg_append_identifier(p->sql, &fix, p->session.user);
+        leat_buf_append_text(&fix, ";");
+    }
+    if (hidden.count)
+        pg_finding(p, LEAT_FINDING_FATAL, "snapshot_select", leat_buf_text(&fix),
+                   "the initial copy may not read %s (snapshot: never does without it)",
+                   leat_tally_text(&hidden));
+    else
+        pg_finding(p, LEAT_FINDING_OK, "snapshot_select", NULL, "the initial copy may read every table");
+    leat_tally_release(&hidden);
+    leat_buf_release(&fix);
+    PQclear(r);
+}
+
 /* --- partitions ------------------------------------------------------------------------------- */
 
 /* Root, leaf, and whether the leaf's name is the one in the stream, ordered by root. */
@@ -440,4 +486,5 @@ void pg_preflight_tables(struct pg_preflight *p)
     }
     check_partitions(p);
     check_types(p);
+    check_readable(p);
 }

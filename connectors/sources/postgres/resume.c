@@ -21,6 +21,12 @@ static int64_t patience(const struct pg_source *s)
     return s->settings.connect_timeout_ms;
 }
 
+/* A gap is recorded and closed by a new copy of all tables, if that is what was asked for. */
+static bool stops_at_gaps(const struct pg_source *s)
+{
+    return s->settings.on_gap == LEAT_GAP_STOP && s->settings.snapshot != PG_SNAPSHOT_WHEN_NEEDED;
+}
+
 /* Something between `from` and `to` is not in the stream: an error with its remedy, or a gap to
  * record. */
 static int lose(struct pg_source *s, const char *reason, uint64_t from, uint64_t to,
@@ -29,7 +35,7 @@ static int lose(struct pg_source *s, const char *reason, uint64_t from, uint64_t
     char a[PG_LSN_TEXT], b[PG_LSN_TEXT];
     pg_lsn_format(from, a);
     pg_lsn_format(to, b);
-    if (s->settings.on_gap == LEAT_GAP_STOP) {
+    if (stops_at_gaps(s)) {
         leat_fail(err, LEAT_ECONFIG, "%s: %s; changes from %s to %s are not in the stream", reason,
                   text, a, b);
         leat_err_hint(
@@ -41,6 +47,7 @@ static int lose(struct pg_source *s, const char *reason, uint64_t from, uint64_t
         return err->code;
     }
     s->gap = (struct pg_gap){.found = true, .from = from, .to = to};
+    s->resnapshot |= s->settings.snapshot == PG_SNAPSHOT_WHEN_NEEDED;
     snprintf(s->gap.reason, sizeof s->gap.reason, "%s", reason);
     snprintf(s->gap.text, sizeof s->gap.text, "%s", text);
     s->position.lsn = to;
@@ -205,7 +212,8 @@ static int slot_create(struct pg_source *s, uint64_t *ret_lsn, struct leat_err *
     if (status)
         return status;
     status =
-        pg_catalog_slot_create(s->stream, s->server.version, s->slot, patience(s), ret_lsn, err);
+        pg_catalog_slot_create(s->stream, s->server.version, s->slot, false, patience(s), ret_lsn,
+                               s->exports ? s->exported : NULL, err);
     if (!status)
         LEAT_INFO("source", s->instance, "slot created", LEAT_F_TEXT("slot", s->slot));
     return status;
@@ -222,7 +230,7 @@ static int slot_missing(struct pg_source *s, bool first_run, struct leat_err *er
                       s->slot);
         return err->code;
     }
-    if (!first_run && s->settings.on_gap == LEAT_GAP_STOP)
+    if (!first_run && stops_at_gaps(s))
         return lose(s, "slot_missing", s->position.lsn, s->server.flush_lsn, "the slot was dropped",
                     err);
     int status = slot_create(s, &lsn, err);
@@ -241,7 +249,7 @@ static int slot_lost(struct pg_source *s, const struct pg_slot *slot, struct lea
     char text[160];
     snprintf(text, sizeof text, "the server invalidated the slot (%s)",
              slot->invalidation_reason[0] ? slot->invalidation_reason : "its log was removed");
-    if (s->settings.on_gap == LEAT_GAP_STOP) {
+    if (stops_at_gaps(s)) {
         lose(s, "slot_lost", s->position.lsn, s->server.flush_lsn, text, err);
         leat_err_hint(
             err,

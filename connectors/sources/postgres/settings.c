@@ -11,6 +11,8 @@ static const char *const FORMAT_CHOICES[] = {"auto", "binary", "text", NULL};
 static const char *const PARTITION_CHOICES[] = {"leaf", "root", NULL};
 static const char *const GAP_CHOICES[] = {"stop", "record", NULL};
 
+static const char *const SNAPSHOT_CHOICES[] = {"initial", "never", "when_needed", "only", NULL};
+
 static const int64_t MIB = 1 << 20;
 
 const struct leat_option pg_options[] = {
@@ -123,6 +125,61 @@ const struct leat_option pg_options[] = {
      .doc =
          "Encoding of text on the wire. Unless given: UTF8, and SQL_ASCII for SQL_ASCII databases.",
      .example = "UTF8"},
+
+    {.section = "Rows that were there before",
+     .name = "snapshot",
+     .type = LEAT_OPTION_CHOICE,
+     .offset = AT(snapshot),
+     .fallback = "initial",
+     .choices = SNAPSHOT_CHOICES,
+     .doc = "initial: when the source begins, its tables are copied at one moment and the stream goes "
+            "on from there; tables that come into the configuration later are copied, too. never: "
+            "only changes. when_needed: as initial, and all again when log is gone. only: copy, then "
+            "read no changes. The role needs SELECT on the tables."},
+    {.name = "snapshot_workers",
+     .type = LEAT_OPTION_INT,
+     .offset = AT(snapshot_workers),
+     .fallback = "2",
+     .min = 1,
+     .max = 16,
+     .doc = "Connections that read at once for the initial copy."},
+    {.name = "snapshot_rows_per_second",
+     .type = LEAT_OPTION_INT,
+     .offset = AT(snapshot_rows_per_s),
+     .fallback = "0",
+     .min = 0,
+     .max = 1000000000,
+     .doc = "Copy no faster, to be kind to the server. 0: as fast as it goes."},
+    {.name = "snapshot_bytes_per_second",
+     .type = LEAT_OPTION_SIZE,
+     .offset = AT(snapshot_bytes_per_s),
+     .fallback = "0",
+     .min = 0,
+     .max = 1024 * 1024 * MIB,
+     .doc = "The same, by what comes over the wire."},
+    {.name = "snapshot_lock_timeout",
+     .type = LEAT_OPTION_DURATION,
+     .offset = AT(snapshot_lock_timeout_ms),
+     .fallback = "5s",
+     .min = 100,
+     .max = 600000,
+     .doc = "A copy that waits for a lock for so long gives way and tries again later, so that nobody "
+            "queues behind it."},
+    {.name = "snapshot_statement_timeout",
+     .type = LEAT_OPTION_DURATION,
+     .offset = AT(snapshot_statement_timeout_ms),
+     .fallback = "30s",
+     .min = 1000,
+     .max = 3600000,
+     .doc = "The server ends a chunk beside the stream after so long, and a smaller one is tried."},
+    {.name = "snapshot_max_age",
+     .type = LEAT_OPTION_DURATION,
+     .offset = AT(snapshot_age_max_ms),
+     .fallback = "1h",
+     .min = 1000,
+     .max = 604800000,
+     .doc = "Longest transaction of the initial copy, because it keeps the server from removing old rows. "
+            "What is left then is copied in chunks beside the stream."},
 
     {.section = "Flow",
      .name = "row_max",

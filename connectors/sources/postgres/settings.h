@@ -11,6 +11,12 @@
 #include <leat/tls_mode.h>
 
 enum pg_format { PG_FORMAT_AUTO, PG_FORMAT_BINARY, PG_FORMAT_TEXT };
+enum pg_snapshot_mode {
+    PG_SNAPSHOT_INITIAL,
+    PG_SNAPSHOT_NEVER,
+    PG_SNAPSHOT_WHEN_NEEDED,
+    PG_SNAPSHOT_ONLY,
+};
 enum pg_partitions { PG_PARTITIONS_LEAF, PG_PARTITIONS_ROOT };
 
 struct pg_settings {
@@ -31,6 +37,10 @@ struct pg_settings {
     bool messages;
     bool local_only; /* origin 'none' */
     const char *client_encoding;
+    int snapshot; /* enum pg_snapshot_mode */
+    int64_t snapshot_workers;
+    int64_t snapshot_rows_per_s, snapshot_bytes_per_s; /* 0: any number */
+    int64_t snapshot_lock_timeout_ms, snapshot_statement_timeout_ms, snapshot_age_max_ms;
     int64_t row_bytes_max;
     int64_t confirm_interval_ms;
     int64_t wal_sender_timeout_ms;

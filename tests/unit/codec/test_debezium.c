@@ -38,6 +38,35 @@ static void read__says_snapshot(void **state)
     check(customers(&f, LEAT_OP_READ), "read");
 }
 
+/* The source's own word for the row's place, where it has one. */
+static void read__says_its_place_in_the_copy(void **state)
+{
+    (void)state;
+    static const char *const MARKS[] = {"first", "last_in_data_collection", "incremental"};
+    struct leat_form_settings settings = {.schema_wrapper = false};
+    for (size_t i = 0; i < 3; i++) {
+        struct fixture f;
+        struct leat_buf buf;
+        struct leat_err err;
+        char expected[64];
+        customers(&f, LEAT_OP_READ);
+        struct leat_origin origin = *f.event.transaction->origin;
+        struct leat_transaction transaction = *f.event.transaction;
+        origin.attrs[origin.attr_count++] =
+            (struct leat_attr){LEAT_SLICE_LITERAL("snapshot"), LEAT_ATTR_EVENT, LEAT_ATTR_SNAPSHOT};
+        transaction.origin = &origin;
+        f.event.transaction = &transaction;
+        f.event.attrs[f.event.attr_count++] =
+            (struct leat_value){.kind = LEAT_STRING, .text = leat_slice_text(MARKS[i])};
+        leat_buf_init(&buf, 1 << 16);
+        struct leat_form_input in = {.instance = LEAT_SLICE_LITERAL("srv"), .event = &f.event};
+        assert_int_equal(leat_form_find("debezium")->write(&settings, &in, &buf, &err), LEAT_OK);
+        snprintf(expected, sizeof expected, "\"snapshot\":\"%s\",", MARKS[i]);
+        assert_non_null(strstr(leat_buf_text(&buf), expected));
+        leat_buf_release(&buf);
+    }
+}
+
 static void update__without_old_row_has_null_before(void **state)
 {
     (void)state;
@@ -857,6 +886,7 @@ int main(void)
         cmocka_unit_test(form__is_found_by_name),
         cmocka_unit_test(create__is_the_reference_s_first_example),
         cmocka_unit_test(read__says_snapshot),
+        cmocka_unit_test(read__says_its_place_in_the_copy),
         cmocka_unit_test(update__without_old_row_has_null_before),
         cmocka_unit_test(update__with_full_old_row_has_both),
         cmocka_unit_test(update__of_the_key_stays_one_event_with_the_old_key),

@@ -771,6 +771,57 @@ static void batch__over_random_discards_nothing_is_lost_or_twice(void **state)
     test_end(t);
 }
 
+/* --- notes ------------------------------------------------------------------------------------ */
+
+static void note(struct batch_test *t, const char *key, const char *value)
+{
+    ok(leat_batch_note(t->b, leat_slice_text(key), leat_slice_text(value), &err));
+}
+
+static const char *noted(struct batch_test *t, const char *key)
+{
+    static char text[64];
+    struct leat_slice value = leat_notes_find(leat_batch_notes(t->b), leat_slice_text(key));
+    snprintf(text, sizeof text, "%.*s", LEAT_SLICE_ARG(value));
+    return text;
+}
+
+static void batch__notes_count_from_the_take_on(void **state)
+{
+    (void)state;
+    struct batch_test *t = test_new(3);
+    struct leat_commit *c;
+    model_take(t->m);
+    assert_false(leat_batch_pending(t->b));
+    note(t, "a", "1");
+    note(t, "a", "2");
+    assert_true(leat_batch_pending(t->b));
+    assert_string_equal(noted(t, "a"), "");
+    ok(leat_batch_take(t->b, &c, &err));
+    assert_int_equal(c->write.note_count, 2);
+    assert_true(leat_slice_equal(c->write.notes[1].value, leat_slice_text("2")));
+    leat_commit_free(c);
+    assert_string_equal(noted(t, "a"), "2");
+    note(t, "a", "3");
+    leat_batch_discard(t->b); /* was not taken: never was */
+    assert_string_equal(noted(t, "a"), "2");
+    assert_false(leat_batch_pending(t->b));
+    test_end(t);
+}
+
+static void batch__a_note_has_its_bounds(void **state)
+{
+    (void)state;
+    struct batch_test *t = test_new(4);
+    static const char LONG[LEAT_NOTE_VALUE_MAX + 1];
+    struct leat_slice key = LEAT_SLICE_LITERAL("k");
+    gives(LEAT_ELIMIT, leat_batch_note(t->b, key, leat_slice_of(LONG, sizeof LONG), &err));
+    gives(LEAT_ELIMIT, leat_batch_note(t->b, leat_slice_text(""), key, &err));
+    gives(LEAT_ELIMIT, leat_batch_note(t->b, leat_slice_of(LONG, LEAT_NOTE_KEY_MAX + 1), key, &err));
+    ok(leat_batch_note(t->b, key, leat_slice_of(LONG, LEAT_NOTE_VALUE_MAX), &err));
+    test_end(t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -800,6 +851,8 @@ int main(void)
         cmocka_unit_test(batch__the_token_goes_with_what_was_added_before_it),
         cmocka_unit_test(batch__a_token_past_its_maximum_is_a_limit),
         cmocka_unit_test(batch__over_random_discards_nothing_is_lost_or_twice),
+        cmocka_unit_test(batch__notes_count_from_the_take_on),
+        cmocka_unit_test(batch__a_note_has_its_bounds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

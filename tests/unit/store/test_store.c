@@ -124,6 +124,74 @@ static void store__token_is_set_by_hand(void **state)
     leat_store_close(store);
 }
 
+/* --- notes ------------------------------------------------------------------------------------ */
+
+static void note(struct leat_store *store, uint32_t id, const char *key, const char *value)
+{
+    struct leat_store_note n = {leat_slice_text(key), leat_slice_text(value)};
+    struct leat_store_write write = {.source_id = id, .notes = &n, .note_count = 1};
+    ok(leat_store_commit(store, &write, 1, &err));
+}
+
+static int note_text(void *arg, struct leat_slice key, struct leat_slice value, struct leat_err *e)
+{
+    (void)e;
+    leat_buf_format(arg, "%.*s=%.*s ", LEAT_SLICE_ARG(key), LEAT_SLICE_ARG(value));
+    return LEAT_OK;
+}
+
+static void assert_notes(struct leat_store *store, uint32_t id, const char *expected)
+{
+    struct leat_buf text;
+    leat_buf_init(&text, 1 << 20);
+    ok(leat_store_notes(store, id, note_text, &text, &err));
+    assert_string_equal(leat_buf_text(&text), expected);
+    leat_buf_release(&text);
+}
+
+static void store__notes_are_each_sources_own_and_survive_rolls(void **state)
+{
+    struct leat_store_options o = rolling(store_path(state));
+    struct leat_store *store = opened(&o);
+    uint32_t a = source_id(store, "a"), b = source_id(store, "b");
+    assert_notes(store, a, "");
+    note(store, a, "two", "2");
+    note(store, a, "one", "1");
+    note(store, b, "one", "of b");
+    for (uint64_t n = 1; n <= 500; n += 5)
+        ok(model_commit(store, a, n, 5));
+    note(store, a, "two", "zwei");
+    assert_notes(store, a, "one=1 two=zwei ");
+    leat_store_close(store);
+    store = opened(&o);
+    assert_int_equal(source_id(store, "a"), a);
+    assert_int_equal(token_number(store, "a"), 500);
+    note(store, a, "one", "");
+    note(store, a, "never", "");
+    assert_notes(store, a, "two=zwei ");
+    assert_notes(store, b, "one=of b ");
+    uint64_t seen[8] = {0};
+    assert_int_equal(model_read_all(o.path, store, seen), 500);
+    leat_store_close(store);
+}
+
+static void store__a_note_that_is_too_long_is_our_bug(void **state)
+{
+    struct leat_store_options o = small_options(store_path(state));
+    struct leat_store *store = opened(&o);
+    uint32_t id = source_id(store, "a");
+    char key[LEAT_NOTE_KEY_MAX + 2];
+    memset(key, 'k', sizeof key);
+    struct leat_store_note n = {leat_slice_of(key, LEAT_NOTE_KEY_MAX + 1), leat_slice_text("v")};
+    struct leat_store_write write = {.source_id = id, .notes = &n, .note_count = 1};
+    fails(LEAT_EBUG, leat_store_commit(store, &write, 1, &err));
+    n.key.len = 0;
+    fails(LEAT_EBUG, leat_store_commit(store, &write, 1, &err));
+    n.key.len = LEAT_NOTE_KEY_MAX;
+    ok(leat_store_commit(store, &write, 1, &err));
+    leat_store_close(store);
+}
+
 /* --- lock, epoch, identity -------------------------------------------------------------------- */
 
 static void store__second_writer_is_refused_and_told_who(void **state)
@@ -585,6 +653,8 @@ int main(void)
         test(store__token_alone_moves_the_offset),
         test(store__unknown_source_is_our_bug),
         test(store__token_is_set_by_hand),
+        test(store__notes_are_each_sources_own_and_survive_rolls),
+        test(store__a_note_that_is_too_long_is_our_bug),
         test(store__second_writer_is_refused_and_told_who),
         test(store__foreign_segment_is_refused),
         test(store__missing_segment_is_no_new_beginning),
