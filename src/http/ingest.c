@@ -16,6 +16,7 @@
 #include <leat/secret.h>
 
 #include "http/exchange.h"
+#include "http/head.h"
 #include "http/listen.h"
 
 #include <arpa/inet.h>
@@ -141,19 +142,15 @@ static void *on_target(void *arg, const char *target, struct MHD_Connection *con
     return x;
 }
 
-static enum MHD_Result on_header(void *arg, enum MHD_ValueKind kind, const char *name,
-                                 size_t name_len, const char *value, size_t value_len)
-{
-    (void)kind;
-    leat_http_guard_header(arg, leat_slice_of(name, name_len), leat_slice_of(value, value_len));
-    return MHD_YES;
-}
-
-static struct leat_http_verdict judge(struct leat_exchange *x, const char *version)
+/* Chunks have lines of their own, whose ends nobody shows us: so what stands behind a body in chunks is
+ * never taken for another request. */
+static struct leat_http_verdict judge(struct leat_exchange *x, const char *path, const char *method,
+                                      const char *version)
 {
     struct leat_http_guard guard = {.takes_body = true};
-    MHD_get_connection_values_n(x->connection, MHD_HEADER_KIND, on_header, &guard);
-    struct leat_http_verdict verdict = leat_http_guard_end(&guard, version);
+    struct leat_http_verdict verdict =
+        leat_http_head_judge(x->connection, method, path, version, strlen(x->target), &guard);
+    x->request.answer.close = guard.encodings > 0;
     return verdict.status ? verdict : x->target_verdict;
 }
 
@@ -205,9 +202,10 @@ static enum MHD_Result body_expect(struct leat_exchange *x)
     return MHD_YES;
 }
 
-static enum MHD_Result begin(struct leat_exchange *x, const char *method, const char *version)
+static enum MHD_Result begin(struct leat_exchange *x, const char *path, const char *method,
+                             const char *version)
 {
-    struct leat_http_verdict verdict = judge(x, version);
+    struct leat_http_verdict verdict = judge(x, path, method, version);
     x->request.method = method;
     if (verdict.status)
         return refuse(x, verdict.status, verdict.detail);
@@ -272,7 +270,6 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection, 
     struct leat_exchange *x = *carried;
     (void)arg;
     (void)connection;
-    (void)path;
     if (!x)
         return MHD_NO; /* out of memory */
     if (*upload_len) {
@@ -282,7 +279,7 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection, 
     }
     switch (x->phase) {
     case LEAT_EXCHANGE_HEAD:
-        return begin(x, method, version);
+        return begin(x, path, method, version);
     case LEAT_EXCHANGE_WAITING:
         x->mount->ops->answer(x->mount->ctx, &x->request);
         return send_answer(x);
@@ -419,7 +416,7 @@ static struct MHD_Daemon *daemon_start(struct leat_ingest *ingest, int fd)
         ingest->certificate ? tls : none, MHD_OPTION_CONNECTION_LIMIT, o->connections_max,
         MHD_OPTION_PER_IP_CONNECTION_LIMIT, o->per_address_max, MHD_OPTION_CONNECTION_TIMEOUT,
         (unsigned)LEAT_INGEST_IDLE_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-        (size_t)LEAT_INGEST_HEAD_BYTES, MHD_OPTION_STRICT_FOR_CLIENT, 1,
+        (size_t)LEAT_INGEST_HEAD_BYTES, MHD_OPTION_STRICT_FOR_CLIENT, leat_http_head_strictness(),
         MHD_OPTION_URI_LOG_CALLBACK, on_target, ingest, MHD_OPTION_NOTIFY_COMPLETED, on_completed,
         ingest, MHD_OPTION_NOTIFY_CONNECTION, on_connection, ingest, MHD_OPTION_END);
 }
