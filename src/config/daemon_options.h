@@ -34,6 +34,7 @@ struct leat_settings {
         int64_t threads;
         int64_t connections_max, connections_per_address_max;
         int64_t memory_bytes;
+        int64_t rate_per_address, rate_per_key, rate_window_ms;
         bool read;
     } ingest;
     struct {

@@ -49,6 +49,8 @@ struct leat_ingest_options {
     unsigned threads;
     unsigned connections_max, per_address_max;
     int64_t memory_bytes;
+    int64_t rate_per_address, rate_per_key; /* requests in each window; 0: no limit */
+    int64_t rate_window_ms;
     const struct leat_ingest_mount *mounts;
     size_t mount_count;
     struct leat_keyring *keyring;
@@ -60,6 +62,8 @@ struct leat_ingest_stats {
     _Atomic int64_t held_bytes;
     _Atomic int64_t connections;
     _Atomic int64_t slow; /* connections that were cut for it */
+    _Atomic int64_t limited[2]; /* 429, by enum leat_limit */
+    _Atomic int64_t forgotten;  /* see quota.h */
     struct leat_histogram answer; /* from the head to the answer */
 };
 
