@@ -1,4 +1,5 @@
 """How much one client may take from the others: requests, connections, time, the disk."""
+import http.client
 import json
 import os
 import random
@@ -6,7 +7,7 @@ import re
 import socket
 import statistics
 import subprocess
-import threading
+import sys
 import time
 import urllib.request
 
@@ -14,6 +15,7 @@ import pytest
 
 from tests.crash.disk_full import fill
 from tests.support import leatd, places
+from tests.support.hookload import Load
 from tests.support.hooks import Hooks
 
 EVENT = "/event/open/shop/order.0/order.created.0"
@@ -154,3 +156,114 @@ def test_rate__a_hundred_thousand_addresses_take_no_memory(own):
 def test_rate__mistakes_are_named(own, ingest, words):
     done = own(ingest=ingest).command("check")
     assert done.returncode == leatd.USAGE and all(w in done.stderr for w in words), done.stderr
+
+
+# --- connections and time -----------------------------------------------------------------------------------------
+
+
+SLOW, SAMPLES, ROUNDS, WORSE = 500, 500, 3, 3
+
+
+def p99_ms(hooks):
+    """Of one client that posts over one connection, one after the other."""
+    connection, times = http.client.HTTPConnection("127.0.0.1", hooks.port, timeout=30), []
+    for n in range(SAMPLES):
+        begun = time.monotonic()
+        connection.request("POST", EVENT, json.dumps({"n": n}), {"Content-Type": "application/json"})
+        answer = connection.getresponse()
+        answer.read()
+        assert answer.status == 200
+        times.append(time.monotonic() - begun)
+    connection.close()
+    return sorted(times)[len(times) * 99 // 100] * 1000
+
+
+def slow_clients(hooks, key):
+    process = subprocess.Popen([sys.executable, "-m", "tests.support.slowclients", str(hooks.port), str(SLOW), key],
+                               cwd=places.ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert process.stdout.readline() == b"there\n"
+    places.wait_until(lambda: metric(hooks, "leat_ingest_connections") >= SLOW * 0.9, 20, "slow connections")
+    return process
+
+
+def test_slow__five_hundred_do_not_make_an_honest_client_wait(own):
+    """Heads, bodies, and readers that take nothing. Ratios, because the machine has other things to do as well."""
+    hooks = own().start()
+    key = hooks.key("--rights", "read")
+    for _ in range(40):
+        assert hooks.post(EVENTS, [{"pad": "x" * 1000}] * 50)[0] == 200  # for the readers
+    ratios = []
+    with leatd.MemorySampler(hooks.process.pid) as memory:
+        for _ in range(ROUNDS):
+            alone = p99_ms(hooks)
+            process = slow_clients(hooks, key)
+            early = p99_ms(hooks)  # while the readers' first pieces are read from the disk
+            beside = p99_ms(hooks)
+            cut_before = metric(hooks, "leat_ingest_slow_connections_total")
+            places.wait_until(lambda: metric(hooks, "leat_ingest_slow_connections_total") > cut_before + SLOW // 3, 20,
+                              "cuts")
+            beside = statistics.mean([beside, p99_ms(hooks)])
+            process.communicate(b"\n", timeout=20)
+            places.wait_until(lambda: metric(hooks, "leat_ingest_connections") < 20, 20, "their end")
+            ratios.append(beside / alone)
+            print(f"slow: p99 {alone:.2f} ms alone, {beside:.2f} ms beside {SLOW} slow connections: {ratios[-1]:.2f}; "
+                  f"{early:.2f} ms while they came")
+    print(f"slow: median ratio {statistics.median(ratios):.2f}, at most {WORSE}; peak memory {memory.peak / 2**20:.0f} MiB")
+    assert statistics.median(ratios) <= WORSE
+    assert hooks.stop() == 0
+
+
+# --- the disk -----------------------------------------------------------------------------------------------------
+
+
+DISK_MIB, ROOM_SECONDS, HOLD_SECONDS = 48, 10, 1
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    if os.geteuid() != 0:
+        pytest.skip("mounting a tmpfs needs root")
+    mount = tmp_path / "disk"
+    mount.mkdir()
+    done = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={DISK_MIB}m", "tmpfs", str(mount)],
+                          capture_output=True, text=True)
+    if done.returncode != 0:
+        pytest.skip(f"mount: {done.stderr.strip()}")
+    yield mount
+    subprocess.run(["umount", "-l", str(mount)], check=True)
+
+
+def test_full__held_then_503_and_all_is_well_when_there_is_room(own, small_disk):
+    """The disk is full and free again, three times, under clients that retry: nothing is lost, nobody starts leat again."""
+    hooks = own(store={"path": str(small_disk / "store"), "low_water": "4MiB", "segment_size": "2MiB"},
+                sources={name: {"type": "webhook", "authentication": "none", "hold": f"{HOLD_SECONDS}s"}
+                         for name in ("open", "probe")})
+    load = Load(hooks, 11, [("open", {})])
+    hooks.start()
+    pid, held, back = hooks.process.pid, [], []
+    load.start()
+
+    def probe():
+        begun = time.monotonic()
+        status, problem, headers = hooks.post("/event/probe/a/b/c")
+        if status == 200:
+            return False
+        assert status == 503 and int(headers["Retry-After"]) >= 1 and problem["code"] == "SERVICE_UNAVAILABLE"
+        held.append(time.monotonic() - begun)
+        return True
+    for _ in range(3):
+        before = load.answered()
+        places.wait_until(lambda: load.answered() > before + 100, 30, "requests")
+        filler = fill(small_disk / "filler")
+        places.wait_until(probe, 20, "503")
+        filler.unlink()
+        begun = time.monotonic()
+        places.wait_until(lambda: not probe(), ROOM_SECONDS, "room")
+        back.append(time.monotonic() - begun)
+    load.finish()
+    figures, wrong = load.check(hooks.tail("--op", "post", "--source", "open"))
+    assert wrong == [] and figures["retried"] > 0 and load.again(50) == []
+    assert hooks.process.pid == pid and "low-water mark" in hooks.log()
+    assert all(HOLD_SECONDS * 0.9 < seconds < HOLD_SECONDS + 3 for seconds in held)
+    print(f"full: {figures}; held {max(held):.1f} s, back within {max(back):.1f} s")
+    assert hooks.stop() == 0

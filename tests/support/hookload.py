@@ -94,11 +94,11 @@ class Client(threading.Thread):
 
 
 class Load:
-    def __init__(self, hooks, seed, sources, clients=4):
-        """`sources`: (tenant, headers) of each."""
+    def __init__(self, hooks, seed, sources, clients=4, first=0):
+        """`sources`: (tenant, headers) of each. `first`: number of the first client, another for each load of a stream."""
         self.hooks, self.port, self.seed, self.sources = hooks, hooks.port, seed, sources
         self.ending = threading.Event()
-        self.clients = [Client(self, number) for number in range(clients)]
+        self.clients = [Client(self, number) for number in range(first, first + clients)]
 
     def start(self):
         for client in self.clients:
