@@ -101,7 +101,8 @@ const struct command commands[] = {
      "keys list [--json]\n"
      "keys revoke ID\n",
      "create prints the key, once: only a salted hash is kept. Several keys may be valid at a time, so\n"
-     "that one can be exchanged without a pause. A running daemon follows within a second.",
+     "that one can be exchanged without a pause. A running daemon follows within a second. list tells\n"
+     "when a key was last used, to the hour.",
      KEYS_OPTIONS, 2, cmd_keys},
     {"config", "the manual of the configuration", "config reference\n",
      "Prints the text of conf/leat.yaml: every option with its meaning, range and default.",

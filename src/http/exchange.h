@@ -34,6 +34,7 @@ struct leat_connections {
     bool started;
     int stop_fd;
     _Atomic int64_t *slow; /* counts those that were cut */
+    struct leat_keyring *keyring; /* whose uses the same thread writes; NULL: none */
 };
 
 enum leat_exchange_phase {

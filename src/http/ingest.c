@@ -446,6 +446,7 @@ int leat_ingest_open(const struct leat_ingest_options *options, struct leat_inge
         return leat_fail(err, LEAT_ERETRY, "out of memory for the port for events");
     ingest->options = *options;
     ingest->connections.slow = &ingest->stats.slow;
+    ingest->connections.keyring = options->keyring;
     status = leat_connections_open(&ingest->connections, err);
     if (!status)
         status = leat_limits_open(ingest, err);

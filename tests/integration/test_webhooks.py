@@ -12,6 +12,7 @@ import time
 import urllib.request
 import uuid
 import zlib
+from datetime import datetime
 
 import pytest
 
@@ -271,6 +272,31 @@ def test_keys__revoked_ones_end_within_a_second(shared):
     assert shared.post(KEYED, b"{}", stays)[0] == 200
     listed = {k["id"]: k for k in json.loads(shared.command("keys", "list", "--json").stdout)}
     assert listed[key.split("_")[1]]["revoked"] and not listed[stays.split("_")[1]]["revoked"]
+
+
+def test_keys__tell_when_they_were_last_used(own):
+    """Written once an hour, not with each request; and beside whoever revokes."""
+    hooks = own().start()
+    used, unused, revoked = hooks.key("--label", "used"), hooks.key(), hooks.key()
+
+    def listed():
+        return {k["id"]: k for k in json.loads(hooks.command("keys", "list", "--json").stdout)}
+
+    def of(key):
+        return listed()[key.split("_")[1]]
+    assert of(used)["used"] is None
+    assert hooks.post(KEYED, b"{}", used)[0] == 200
+    at = places.wait_until(lambda: of(used)["used"], 5, "a time")
+    assert abs(datetime.fromisoformat(at).timestamp() - time.time()) < 10
+    for _ in range(20):
+        assert hooks.post(KEYED, b"{}", used)[0] == 200
+    assert hooks.post(KEYED, b"{}", unused[:-1])[0] == 401 and hooks.post(KEYED, b"{}", revoked)[0] == 200
+    hooks.command("keys", "revoke", revoked.split("_")[1])
+    assert hooks.stop() == 0
+    assert of(used)["used"] == at and of(used)["label"] == "used" and of(unused)["used"] is None
+    assert of(revoked)["used"] and of(revoked)["revoked"]
+    table = hooks.command("keys", "list").stdout
+    assert "USED" in table and table.count("never") == 1
 
 
 def test_keys__no_secret_is_kept_or_logged(shared):

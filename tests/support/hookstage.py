@@ -20,7 +20,8 @@ class HookStage:
     age = "request to durable"
     about = ("six clients that bring single events and batches, with idempotency keys and an API key, and retry",
              "whatever is not answered; now and then one goes away before the answer and sends the same again")
-    examples = (("a request with one event", lambda e: e["ordinal"] == 0), ("an event of a batch", lambda e: e["ordinal"] == 3))
+    examples = (("a request with one event", lambda e: e["ordinal"] == 0),
+                ("an event of a batch", lambda e: e["ordinal"] == 3))
     title, first = "Clients that bring events over HTTP", "1,000 events"
     server = None
 
