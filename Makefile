@@ -54,7 +54,7 @@ DECODERS := connectors/sources/postgres/pgoutput.c $(wildcard connectors/sources
             $(patsubst %,connectors/sources/mysql/%.c,binlog_checksum binlog_event binlog_gtid_event \
               binlog_rows_event binlog_rows charset charset_sets ddl ddl_token decimal gtid gtid_maria json_binary json_patch \
               row_describe row_text row_time row_value) \
-            $(addprefix connectors/sources/webhook/,base64.c cloudevent.c json_scan.c inflate.c metadata.c route.c signature.c time_text.c) \
+            $(addprefix connectors/sources/webhook/,base64.c cloudevent.c json_scan.c inflate.c metadata.c multipart.c route.c signature.c time_text.c) \
             src/event/value.c src/event/schema.c $(wildcard src/codec/*.c)
 
 # --- archives, lowest first; LIBS_<dir> is what its unit tests may link -------------------------------------

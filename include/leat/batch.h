@@ -42,6 +42,26 @@ int leat_batch_begin(struct leat_batch *batch, const struct leat_transaction *tr
 int leat_batch_add(struct leat_batch *batch, const struct leat_event *event,
                    struct leat_err *err) LEAT_MUST_CHECK;
 
+/* A value that is stored already and waits for its event. */
+struct leat_ahead {
+    uint64_t set, len, hash;
+};
+
+/* Stores a long value ahead of the event whose body it will be, so that the bodies of a transaction
+ * need not be in memory at once, nor in one commit. Nobody sees it before its event. For sources whose
+ * transactions are whole; not between begin and commit; the next transaction that uses any must use
+ * all. Ordinary events may be added meanwhile. `value`: more than LEAT_VALUE_INLINE_MAX bytes.
+ * LEAT_AGAIN: no room; call again with the same bytes. */
+int leat_batch_ahead(struct leat_batch *batch, struct leat_slice value, struct leat_ahead *ret_ahead,
+                     struct leat_err *err) LEAT_MUST_CHECK;
+
+/* As leat_batch_add(); the event's body is what was stored ahead. */
+int leat_batch_add_ahead(struct leat_batch *batch, const struct leat_event *event,
+                         const struct leat_ahead *body, struct leat_err *err) LEAT_MUST_CHECK;
+
+/* What was stored ahead will not be used after all. Its space comes back with its segment's. */
+void leat_batch_ahead_drop(struct leat_batch *batch);
+
 /* Ends the transaction; `total` counts its events, stored or not. Without events nothing is stored.
  */
 int leat_batch_commit(struct leat_batch *batch, uint64_t total,

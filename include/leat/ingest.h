@@ -8,6 +8,7 @@
  *                                             └─ LEAT_AGAIN ─▶ submit: the source keeps the request
  *                                                leat_ingest_wake() ─▶ answer ─▶ release
  *
+ *     a body that is not kept:     begin ── take, take … (pieces as they come) ── finish …
  *     an answer that is streamed:  more ─▶ bytes … more ─▶ LATER ─▶ submit … wake ─▶ more …
  *
  *     begin and finish fill r->answer and return LEAT_OK when they can answer at once. begin returns
@@ -17,7 +18,7 @@
  * Ownership: a request belongs to the server and lives until `release` has returned; the source may
  *            hang something of its own on `state`. Views (headers, body) live as long.
  * Units:     bytes; times in microseconds since 1970 UTC.
- * Bounds:    `body_max`, which begin may lower; the body is as received, still compressed.
+ * Bounds:    `body_max`, which begin sets; the body is as received, still compressed.
  * Threads:   attach and detach from main, around everything else. wants … release, more too, are called on
  *            threads of the pool, one at a time for a request, many at once for a source.
  *            leat_ingest_wake() from any thread, exactly once for each submit, also within it.
@@ -37,6 +38,7 @@ enum {
     LEAT_INGEST_ANSWER_MAX = 4 << 20,  /* bytes: 10,000 ids with a verdict each */
     LEAT_INGEST_KEY_ID_MAX = 32,
     LEAT_INGEST_LATER = -1,
+    LEAT_INGEST_BROKEN = -2,
 };
 
 /* What a key allows. */
@@ -59,6 +61,7 @@ struct leat_ingest_answer {
     unsigned header_count;
     bool close; /* the connection ends behind it */
     bool streamed; /* no `body`: its bytes come by `more` */
+    int64_t length; /* of a streamed one; 0: it is not known */
 };
 
 struct leat_ingest_request {
@@ -66,6 +69,8 @@ struct leat_ingest_request {
     const char *target; /* path and query as they stood in the request line, checked by the guard */
     struct leat_buf body;
     size_t body_max; /* bytes */
+    bool body_apart; /* begin says so: the body is not kept but given to `take`, and takes no memory */
+    int64_t body_ms; /* begin may say: how long the body may take; 0: as usual */
     int64_t received_us;
     char key_id[LEAT_INGEST_KEY_ID_MAX]; /* of the key that leat_ingest_authorize() accepted, or "" */
     struct leat_ingest_answer answer;
@@ -83,6 +88,10 @@ struct leat_ingest_ops {
     /* The headers are there. */
     int (*begin)(void *ctx, struct leat_ingest_request *request);
 
+    /* The next piece of a body that is not kept. LEAT_OK: go on; else the answer is filled in, and the
+     * rest is dropped. NULL: the source keeps all. */
+    int (*take)(void *ctx, struct leat_ingest_request *request, struct leat_slice piece);
+
     /* The body is there, whole. */
     int (*finish)(void *ctx, struct leat_ingest_request *request);
 
@@ -93,8 +102,9 @@ struct leat_ingest_ops {
     void (*answer)(void *ctx, struct leat_ingest_request *request);
 
     /* The next bytes of a streamed answer, `max` at most: their number; 0: it is at its end;
-     * LEAT_INGEST_LATER: none yet, and the request is suspended and given to `submit` again. NULL: the
-     * source streams nothing. */
+     * LEAT_INGEST_LATER: none yet, and the request is suspended and given to `submit` again;
+     * LEAT_INGEST_BROKEN: the connection is cut, so that nobody takes what was sent for the whole. NULL:
+     * the source streams nothing. */
     ssize_t (*more)(void *ctx, struct leat_ingest_request *request, void *to, size_t max);
 
     /* Before its first session a source is told again what it stored since that wall time: recall

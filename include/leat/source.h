@@ -25,6 +25,8 @@ struct leat_source_env {
     struct leat_source_stats *stats;
     int wake_fd; /* readable when poll should return early: durable progress, stop */
     const char *directory; /* the store's: for scratch files without a name, on the same disk */
+    int64_t (*room)(const void *store); /* bytes that can be stored yet, about; any thread */
+    const void *store;                  /* its argument, longer-lived than the source */
 };
 
 struct leat_source_ops {

@@ -224,6 +224,9 @@ static int take_external(const struct leat_record_lookup *lookup, struct leat_re
     x.hash = leat_reader_le64(r);
     if (r->bad || !leat_kind_is_text(kind) || x.raw_len > LEAT_VALUE_MAX)
         return leat_fail(err, LEAT_EDATA, "stored record: bad reference to a value in parts");
+    *v = (struct leat_value){.kind = kind};
+    if (lookup->without_externals)
+        return LEAT_OK;
     if (!lookup->external)
         return leat_fail(err, LEAT_EDATA, "stored record: a value in parts is out of reach");
     struct leat_slice bytes;

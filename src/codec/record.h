@@ -67,6 +67,7 @@ struct leat_record_lookup {
     /* NULL: a record with a value in parts is LEAT_EDATA */
     int (*external)(void *arg, const struct leat_external *external, struct leat_slice *ret_bytes,
                     struct leat_err *err);
+    bool without_externals; /* values in parts are not looked up: they come as empty */
 };
 
 struct leat_record_reader {

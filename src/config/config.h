@@ -77,7 +77,7 @@ struct leat_config_change {
     const char *path;                 /* "log.level", "sources.shop.port", "sources.shop" */
     const char *instance;             /* NULL: a setting of the daemon */
     const struct leat_option *option; /* NULL: added or removed */
-    bool reload;                      /* may be taken over without a restart */
+    bool reload; /* is taken over without a restart; a source that comes or goes is not */
 };
 
 /* Calls back for each change, daemon first, then sources in the old file's order, then new ones;

@@ -37,7 +37,7 @@ static void instance_tell(struct diff *d, enum leat_config_change_kind kind, con
 {
     struct leat_section_path path = leat_section_join("sources", name);
     tell(d, &(struct leat_config_change){
-                .kind = kind, .path = path.text, .instance = name, .reload = true});
+                .kind = kind, .path = path.text, .instance = name, .reload = false});
 }
 
 static bool same_type(const struct leat_config_instance *a, const struct leat_config_instance *b)

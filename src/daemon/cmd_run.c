@@ -33,11 +33,12 @@ struct daemon {
     const char *config_path;
     struct leat_config *config;
     struct engine engine;
-    struct pages *pages; /* HTTP; NULL: off */
+    struct pages *pages;   /* HTTP; NULL: off */
     struct intake *intake; /* events over HTTP; NULL: off */
-    bool running; /* the sources were started */
+    bool running;          /* the sources were started */
     int signal_fd;
-    bool announced; /* READY=1 was sent */
+    bool announced;  /* READY=1 was sent */
+    int64_t reloads; /* asked for so far */
 };
 
 /* --- signals -----------------------------------------------------------------------------------
@@ -91,8 +92,9 @@ static void reload(struct daemon *d)
         size_t changes = leat_config_diff(d->config, fresh, tell_change, NULL);
         const struct leat_settings *s = leat_config_settings(fresh);
         leat_log_setup((enum leat_log_level)s->log.level, (enum leat_log_format)s->log.format);
-        LEAT_INFO("daemon", NULL, "configuration read again",
-                  LEAT_F_INT("changes", (int64_t)changes));
+        LEAT_INFO("daemon", NULL,
+                  "configuration read again", /* numbered, or twins would be folded */
+                  LEAT_F_INT("reload", ++d->reloads), LEAT_F_INT("changes", (int64_t)changes));
         leat_config_free(fresh);
     }
     leat_config_problems_release(&problems);
@@ -220,7 +222,8 @@ int cmd_run(const struct command_line *line)
     if (start(&d, &err)) {
         leat_log_err(LEAT_LOG_ERROR, "daemon", NULL, "cannot start", &err);
         exit_code = err.code == LEAT_ECONFIG ? EXIT_USAGE : EXIT_FAILURE;
-        if (d.running && !engine_stop(&d.engine, leat_clock_monotonic_ms() + s->shutdown_timeout_ms))
+        if (d.running &&
+            !engine_stop(&d.engine, leat_clock_monotonic_ms() + s->shutdown_timeout_ms))
             _exit(exit_code);
         pages_close(d.pages);
         intake_close(d.intake);

@@ -62,6 +62,14 @@ static const struct command_option KEYS_OPTIONS[] = {
     OPTION_END,
 };
 
+static const struct command_option FILE_OPTIONS[] = {
+    OPTION_CONFIG,
+    OPTION_STORE,
+    {"output", 'o', "FILE", "where to; there is nothing under this name until all of it fits"},
+    {"json", 0, NULL, "with --output: what is known of the file, as JSON"},
+    OPTION_END,
+};
+
 static const struct command_option CONFIG_OPTIONS[] = {OPTION_END};
 
 const struct command commands[] = {
@@ -104,6 +112,11 @@ const struct command commands[] = {
      "that one can be exchanged without a pause. A running daemon follows within a second. list tells\n"
      "when a key was last used, to the hour.",
      KEYS_OPTIONS, 2, cmd_keys},
+    {"file", "files that were brought over HTTP", "file get ID [-o FILE [--json]] [-c FILE | --store DIR]\n",
+     "Puts a file together from its events, by the id of any of them, and checks its SHA-256. Without\n"
+     "--output it goes to standard output. Works beside a running daemon. Ends with 3 when it is damaged:\n"
+     "then nothing is left under FILE, and what went to standard output is not all of it.",
+     FILE_OPTIONS, 2, cmd_file},
     {"config", "the manual of the configuration", "config reference\n",
      "Prints the text of conf/leat.yaml: every option with its meaning, range and default.",
      CONFIG_OPTIONS, 1, cmd_config},

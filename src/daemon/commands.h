@@ -23,6 +23,7 @@ int cmd_tail(const struct command_line *line);
 int cmd_offsets(const struct command_line *line);
 int cmd_verify(const struct command_line *line);
 int cmd_keys(const struct command_line *line);
+int cmd_file(const struct command_line *line);
 int cmd_config(const struct command_line *line);
 
 /* Shows the error on standard error; gives the exit code that its class stands for. */

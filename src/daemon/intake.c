@@ -4,6 +4,7 @@
 
 #include "daemon/connectors.h"
 #include "feed/feed.h"
+#include "feed/files.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,7 @@
 struct intake {
     struct leat_ingest *ingest;
     struct feed *feed;
+    struct feed_files *files;
     struct leat_api_keys *keys;
     struct leat_keyring *keyring;
     struct leat_ingest_mount *mounts;
@@ -79,7 +81,11 @@ static int feed_open(struct intake *intake, struct engine *engine, struct leat_e
         return status;
     leat_committer_watch(engine->committer, feed_wake_fd(intake->feed));
     intake->mounts[intake->mount_count++] = (struct leat_ingest_mount){&feed_ops, intake->feed, "feed"};
-    return LEAT_OK;
+    status = feed_files_new(engine->store, &intake->files, err);
+    if (!status)
+        intake->mounts[intake->mount_count++] =
+            (struct leat_ingest_mount){&feed_files_ops, intake->files, "files"};
+    return status;
 }
 
 static int parts_open(struct intake *intake, struct engine *engine, struct leat_err *err)
@@ -87,7 +93,7 @@ static int parts_open(struct intake *intake, struct engine *engine, struct leat_
     struct leat_ingest_options options = options_of(engine->config);
     const char *path = leat_config_settings(engine->config)->store.path;
     intake->address = options.listen;
-    intake->mounts = calloc(leat_config_instance_count(engine->config) + 2, sizeof *intake->mounts);
+    intake->mounts = calloc(leat_config_instance_count(engine->config) + 3, sizeof *intake->mounts);
     int status = intake->mounts ? LEAT_OK : leat_fail(err, LEAT_ERETRY, "out of memory for sources");
     if (!status)
         status = attach_all(intake, engine->config, err);
@@ -125,6 +131,8 @@ int intake_listen(struct intake *intake, struct leat_err *err)
         return LEAT_OK;
     int status = feed_start(intake->feed, err);
     if (!status)
+        status = feed_files_start(intake->files, err);
+    if (!status)
         status = leat_ingest_start(intake->ingest, err);
     if (!status)
         LEAT_INFO("ingest", NULL, "listening", LEAT_F_TEXT("address", intake->address),
@@ -137,12 +145,14 @@ void intake_close(struct intake *intake)
     if (!intake)
         return;
     feed_stop(intake->feed);
+    feed_files_stop(intake->files);
     leat_ingest_close(intake->ingest);
     while (intake->mount_count) {
         struct leat_ingest_mount *mount = &intake->mounts[--intake->mount_count];
         mount->ops->detach(mount->ctx);
     }
     feed_free(intake->feed);
+    feed_files_free(intake->files);
     leat_keyring_free(intake->keyring);
     leat_api_keys_close(intake->keys);
     free(intake->mounts);

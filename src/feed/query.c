@@ -204,6 +204,11 @@ const char *feed_query_parse(const char *target, int64_t now_us, struct feed_que
     return problem;
 }
 
+bool feed_query_more(const struct feed_query *q)
+{
+    return (q->given & ~(1u << SOURCE | 1u << TENANT)) != 0;
+}
+
 /* --- what fits ----------------------------------------------------------------------------------- */
 
 /* "schema.table", or "table" alone when the pattern has no dot. */

@@ -47,6 +47,9 @@ bool feed_query_path(const char *target);
 /* NULL: fine; else what is wrong, a static sentence. */
 const char *feed_query_parse(const char *target, int64_t now_us, struct feed_query *ret_query);
 
+/* Was anything given but `source`, `tenant` and the key? */
+bool feed_query_more(const struct feed_query *query);
+
 /* Replaces `after` by a text of Last-Event-ID. */
 const char *feed_query_after(struct feed_query *query, const char *text);
 

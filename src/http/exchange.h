@@ -57,6 +57,7 @@ struct leat_exchange {
     struct leat_http_verdict target_verdict;
     int64_t begun_us; /* monotonic */
     int64_t held;     /* bytes of the body that are counted as held */
+    size_t given;    /* of a body that is not kept */
     size_t dropped;
     int64_t retry_s;           /* what 429 and 503 say; 0: a second */
     bool limited[LEAT_LIMITS]; /* is the request counted there? */

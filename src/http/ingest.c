@@ -49,8 +49,8 @@ static ssize_t on_more(void *arg, uint64_t at, char *to, size_t max)
     struct leat_exchange *x = arg;
     (void)at;
     ssize_t n = x->mount->ops->more(x->mount->ctx, &x->request, to, max);
-    if (n == 0)
-        return MHD_CONTENT_READER_END_OF_STREAM;
+    if (n == 0 || n == LEAT_INGEST_BROKEN)
+        return n ? MHD_CONTENT_READER_END_WITH_ERROR : MHD_CONTENT_READER_END_OF_STREAM;
     if (n != LEAT_INGEST_LATER)
         return n;
     MHD_suspend_connection(x->connection);
@@ -61,9 +61,10 @@ static ssize_t on_more(void *arg, uint64_t at, char *to, size_t max)
 static struct MHD_Response *response_make(struct leat_exchange *x)
 {
     struct leat_ingest_answer *answer = &x->request.answer;
+    uint64_t length = answer->length ? (uint64_t)answer->length : MHD_SIZE_UNKNOWN;
     struct MHD_Response *response =
         answer->streamed
-            ? MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_BYTES, on_more, x, NULL)
+            ? MHD_create_response_from_callback(length, STREAM_BYTES, on_more, x, NULL)
             : MHD_create_response_from_buffer(answer->body.len, answer->body.data,
                                               answer->body.data ? MHD_RESPMEM_MUST_FREE
                                                                 : MHD_RESPMEM_PERSISTENT);
@@ -194,10 +195,12 @@ static enum MHD_Result body_expect(struct leat_exchange *x)
         return answer_or_drop(x);
     }
     leat_buf_init(&x->request.body, x->request.body_max);
-    if (length > 0 && (!hold(x, length) || !leat_buf_reserve(&x->request.body, (size_t)length)))
+    bool kept = !x->request.body_apart;
+    if (kept && length > 0 && (!hold(x, length) || !leat_buf_reserve(&x->request.body, (size_t)length)))
         return refuse(x, 503, "too much is on its way; try again");
     x->phase = LEAT_EXCHANGE_BODY;
-    leat_connection_phase(x->place, LEAT_EXCHANGE_BODY, LEAT_INGEST_BODY_MS);
+    leat_connection_phase(x->place, LEAT_EXCHANGE_BODY,
+                          x->request.body_ms ? x->request.body_ms : LEAT_INGEST_BODY_MS);
     return MHD_YES;
 }
 
@@ -221,13 +224,41 @@ static enum MHD_Result begin(struct leat_exchange *x, const char *path, const ch
     return answer_or_drop(x);
 }
 
-/* The answer comes when the body has ended. */
-static void drop(struct leat_exchange *x, unsigned status, const char *detail)
+/* The answer, which is there, is given when the body has ended. */
+static void drop_rest(struct leat_exchange *x)
 {
-    leat_ingest_problem(&x->request, status, detail);
     x->request.answer.close = true;
     leat_buf_release(&x->request.body);
     x->phase = LEAT_EXCHANGE_DROPPING;
+}
+
+static void drop(struct leat_exchange *x, unsigned status, const char *detail)
+{
+    leat_ingest_problem(&x->request, status, detail);
+    drop_rest(x);
+}
+
+static void piece_keep(struct leat_exchange *x, struct leat_slice piece)
+{
+    struct leat_buf *body = &x->request.body;
+    int64_t more = (int64_t)(body->len + piece.len) - x->held; /* a body in chunks has no length */
+    if (body->len + piece.len > x->request.body_max)
+        drop(x, 413, "the body is longer than this path takes");
+    else if (more > 0 && !hold(x, more))
+        drop(x, 503, "too much is on its way; try again");
+    else
+        leat_buf_append(body, piece);
+    if (body->full)
+        drop(x, 503, "too much is on its way; try again");
+}
+
+static void piece_give(struct leat_exchange *x, struct leat_slice piece)
+{
+    x->given += piece.len;
+    if (x->given > x->request.body_max)
+        drop(x, 413, "the body is longer than this path takes");
+    else if (x->mount->ops->take(x->mount->ctx, &x->request, piece))
+        drop_rest(x);
 }
 
 static enum MHD_Result body_take(struct leat_exchange *x, const char *bytes, size_t len)
@@ -237,16 +268,10 @@ static enum MHD_Result body_take(struct leat_exchange *x, const char *bytes, siz
         x->place->received_bytes += (int64_t)len;
     if (x->phase == LEAT_EXCHANGE_DROPPING)
         return (x->dropped += len) > DROP_BYTES_MAX ? MHD_NO : MHD_YES;
-    struct leat_buf *body = &x->request.body;
-    int64_t more = (int64_t)(body->len + len) - x->held; /* a body in chunks has no length */
-    if (body->len + len > x->request.body_max)
-        drop(x, 413, "the body is longer than this path takes");
-    else if (more > 0 && !hold(x, more))
-        drop(x, 503, "too much is on its way; try again");
+    if (x->request.body_apart)
+        piece_give(x, leat_slice_of(bytes, len));
     else
-        leat_buf_append(body, leat_slice_of(bytes, len));
-    if (body->full)
-        drop(x, 503, "too much is on its way; try again");
+        piece_keep(x, leat_slice_of(bytes, len));
     return MHD_YES;
 }
 

@@ -9,6 +9,10 @@
  *
  * A value that is too long for a record is cut into parts first, in as many takes as it needs: add
  * gives LEAT_AGAIN between them, and `long_*` remember how far it came.
+ *
+ * Values ahead of their events have part sets of their own, AHEAD_DISTANCE above those that
+ * ordinary events take meanwhile. So `part_next` stays below them until they are used, and whoever
+ * opens the store after a crash drops exactly what nobody refers to.
  */
 #include "pipeline/batch.h"
 
@@ -25,6 +29,7 @@ enum {
     WIDE_EVENT_BYTES = 1 << 20,  /* an event past this keeps only short values inline … */
     WIDE_INLINE_MAX = 256,       /* … so that 2 x 4,096 columns still fit into a block */
     SCHEMA_BYTES_MAX = 16 << 20, /* 4,096 columns with long names and types */
+    AHEAD_DISTANCE = 1 << 20,    /* long values of other events while one transaction's go ahead */
 };
 
 struct known_schema {
@@ -64,6 +69,9 @@ struct leat_batch {
     uint64_t part_set;   /* set that the next long value uses */
     uint64_t part_next;  /* sets below are referred to by events that were added */
     uint64_t part_taken; /* part_next when the batch was last taken */
+
+    uint64_t ahead_first, ahead_set; /* sets of values ahead: the first, and the next; 0: none is */
+    size_t ahead_offset;             /* bytes of the next one that are in parts */
 };
 
 static int no_memory(struct leat_err *err, const char *what)
@@ -418,14 +426,16 @@ int leat_batch_commit(struct leat_batch *b, uint64_t total, struct leat_err *err
 /* --- events ------------------------------------------------------------------------------------
  */
 
-/* Puts the rest of one long value into parts. LEAT_AGAIN when the batch has enough of them. */
-static int long_value_put(struct leat_batch *b, struct leat_slice value, struct leat_err *err)
+/* Puts the rest of one long value, from *offset on, into parts. LEAT_AGAIN when the batch has
+ * enough of them. */
+static int long_value_put(struct leat_batch *b, struct leat_slice value, uint64_t set,
+                          size_t *offset, struct leat_err *err)
 {
     struct leat_commit *c = b->commit;
-    while (b->long_offset < value.len) {
+    while (*offset < value.len) {
         if (bytes_enough(b))
             return LEAT_AGAIN;
-        size_t len = value.len - b->long_offset;
+        size_t len = value.len - *offset;
         len = len < LEAT_PART_BYTES ? len : LEAT_PART_BYTES;
         size_t parts_capacity = c->part_capacity;
         if (!list_grow((void **)&c->write.parts, c->write.part_count, &parts_capacity,
@@ -434,15 +444,15 @@ static int long_value_put(struct leat_batch *b, struct leat_slice value, struct 
                        sizeof *c->parts_owned))
             return no_memory(err, "parts");
         struct leat_block *part = &c->parts_owned[c->write.part_count];
-        uint32_t index = (uint32_t)(b->long_offset / LEAT_PART_BYTES);
-        int status = leat_part_seal(b->compressor, leat_slice_of(value.ptr + b->long_offset, len),
-                                    index, part, err);
+        uint32_t index = (uint32_t)(*offset / LEAT_PART_BYTES);
+        int status = leat_part_seal(b->compressor, leat_slice_of(value.ptr + *offset, len), index,
+                                    part, err);
         if (status)
             return status;
         ((struct leat_store_part *)c->write.parts)[c->write.part_count++] =
-            (struct leat_store_part){b->part_set, index, leat_slice_of(part->bytes, part->len)};
+            (struct leat_store_part){set, index, leat_slice_of(part->bytes, part->len)};
         c->bytes += part->len;
-        b->long_offset += len;
+        *offset += len;
     }
     return LEAT_OK;
 }
@@ -452,7 +462,10 @@ static int long_values_put(struct leat_batch *b, const struct leat_event *e, siz
 {
     for (; b->long_done < count; b->long_done++) {
         struct leat_slice value = leat_record_long_value(e, inline_max, b->long_done);
-        int status = long_value_put(b, value, err);
+        if (b->ahead_first && b->part_set == b->ahead_first)
+            return leat_fail(err, LEAT_EBUG,
+                             "too many long values beside those of one transaction");
+        int status = long_value_put(b, value, b->part_set, &b->long_offset, err);
         if (status)
             return status;
         b->long_refs[b->long_done] =
@@ -506,8 +519,10 @@ static int event_check(const struct leat_event *e, struct leat_err *err)
                                      leat_op_name((enum leat_op)e->op));
 }
 
-/* The common case is one measurement, one frame, and no long values. */
-int leat_batch_add(struct leat_batch *b, const struct leat_event *e, struct leat_err *err)
+/* The common case is one measurement, one frame, and no long values. `ahead`: the body's, or NULL.
+ */
+static int event_add(struct leat_batch *b, const struct leat_event *e,
+                     const struct leat_ahead *ahead, struct leat_err *err)
 {
     if (bytes_enough(b))
         return LEAT_AGAIN;
@@ -522,9 +537,12 @@ int leat_batch_add(struct leat_batch *b, const struct leat_event *e, struct leat
         bytes = leat_record_measure(e, inline_max, &long_count);
     }
     if (long_count) {
-        status = long_values_put(b, e, inline_max, long_count, err);
+        status = long_values_put(b, e, inline_max, long_count - (ahead != NULL), err);
         if (status)
             return status;
+        if (ahead) /* a body comes last */
+            b->long_refs[long_count - 1] =
+                (struct leat_external){ahead->set, ahead->len, ahead->hash};
         bytes = frame_bound(e, bytes, inline_max, long_count);
     }
     status = frame_put(b, e, bytes, inline_max, err);
@@ -539,6 +557,47 @@ int leat_batch_add(struct leat_batch *b, const struct leat_event *e, struct leat
     b->transaction_stored = true;
     b->part_next = b->part_set;
     return LEAT_OK;
+}
+
+int leat_batch_add(struct leat_batch *b, const struct leat_event *e, struct leat_err *err)
+{
+    return event_add(b, e, NULL, err);
+}
+
+int leat_batch_ahead(struct leat_batch *b, struct leat_slice value, struct leat_ahead *ret_ahead,
+                     struct leat_err *err)
+{
+    if (!b->whole || b->transaction_open || value.len <= LEAT_VALUE_INLINE_MAX ||
+        value.len > LEAT_VALUE_MAX)
+        return leat_fail(err, LEAT_EBUG, "a value of %zu bytes cannot go ahead here", value.len);
+    if (!b->ahead_first)
+        b->ahead_first = b->ahead_set = b->part_set + AHEAD_DISTANCE;
+    int status = long_value_put(b, value, b->ahead_set, &b->ahead_offset, err);
+    if (status)
+        return status;
+    *ret_ahead = (struct leat_ahead){b->ahead_set++, value.len, leat_hash(value)};
+    b->ahead_offset = 0;
+    return LEAT_OK;
+}
+
+/* Those that come are numbered above: what is below `part_next` stays. */
+void leat_batch_ahead_drop(struct leat_batch *b)
+{
+    if (b->ahead_first)
+        b->part_set = b->ahead_set + 1;
+    b->ahead_first = b->ahead_set = 0;
+    b->ahead_offset = 0;
+}
+
+int leat_batch_add_ahead(struct leat_batch *b, const struct leat_event *e,
+                         const struct leat_ahead *body, struct leat_err *err)
+{
+    struct leat_event event = *e;
+    if (!b->transaction_open || body->len <= LEAT_VALUE_INLINE_MAX)
+        return leat_fail(err, LEAT_EBUG, "a body that was stored ahead belongs into a transaction");
+    event.body = leat_slice_of(NULL, body->len); /* its length alone is looked at */
+    leat_batch_ahead_drop(b);
+    return event_add(b, &event, body, err);
 }
 
 /* --- handing over -------------------------------------------------------------------------------
@@ -600,6 +659,9 @@ void leat_batch_discard(struct leat_batch *b)
     b->transaction_open = b->transaction_written = false;
     b->long_done = 0;
     b->long_offset = 0;
+    if (b->ahead_first)
+        b->part_taken = b->ahead_set + 1; /* some may be in the store */
+    leat_batch_ahead_drop(b);
     b->part_set = b->part_next = b->part_taken;
     b->known_count = b->known_taken;
     if (b->slot_count && !slots_rebuild(b, b->slot_count))

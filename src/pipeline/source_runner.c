@@ -215,11 +215,16 @@ static int recall(struct leat_source_runner *r, struct leat_err *err)
     return status;
 }
 
+static int64_t room(const void *store)
+{
+    return leat_store_left(store);
+}
+
 static int session(struct leat_source_runner *r, struct leat_err *err)
 {
     const struct leat_source_ops *ops = r->settings.ops;
-    struct leat_source_env env = {r->settings.instance, &r->stats, r->wake_fd,
-                                  r->settings.directory};
+    struct leat_source_env env = {r->settings.instance,  &r->stats, r->wake_fd,
+                                  r->settings.directory, room,      r->store};
     leat_batch_discard(r->batch);
     settle(r, INT64_MAX);
     if (r->stopping)

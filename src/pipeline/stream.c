@@ -17,6 +17,7 @@ enum {
     SCHEMA_ARENA_SOFT = 16 << 20,
     ROW_ARENA_MAX = 64 << 20,
     LONG_VALUES_KEPT = 16,
+    PASSED_BLOCKS_MAX = 64, /* some milliseconds */
 };
 
 struct cached {
@@ -34,6 +35,8 @@ struct leat_stream {
     uint64_t wanted;        /* skip events below */
     bool in_block;
     uint32_t only; /* source that is read; 0: all */
+    int64_t from_us, to_us; /* times of events */
+    bool without_longs;
     struct leat_arena rows, schemas;
     struct cached *cache;
     size_t cached_count;
@@ -148,15 +151,23 @@ static void longs_release(struct leat_stream *s)
 /* --- reading -----------------------------------------------------------------------------------
  */
 
+static bool block_timely(const struct leat_stream *s)
+{
+    return s->block.max_time_us >= s->from_us && s->block.min_time_us <= s->to_us;
+}
+
 static int block_next(struct leat_stream *s, struct leat_err *err)
 {
     struct leat_slice raw;
-    int status;
+    int passed = 0;
     do {
-        status = leat_store_reader_next(s->reader, &s->block, &raw, err);
+        if (passed > PASSED_BLOCKS_MAX)
+            return LEAT_AGAIN;
+        int status = leat_store_reader_next(s->reader, &s->block, &raw, err);
         if (status)
             return status;
-    } while (s->only && s->block.source_id != s->only);
+        passed += !block_timely(s);
+    } while ((s->only && s->block.source_id != s->only) || !block_timely(s));
     if (s->cached_count > SCHEMA_SLOTS / 2 || s->schemas.used > SCHEMA_ARENA_SOFT)
         cache_clear(s);
     leat_record_reader_init(&s->records, raw, &s->lookup, &s->rows);
@@ -184,6 +195,7 @@ static int event_next(struct leat_stream *s, struct leat_stream_event *ret_event
         struct leat_reader before = s->records.frames;
         leat_arena_reset(&s->rows);
         longs_release(s);
+        s->lookup.without_externals = s->without_longs || s->next_sequence < s->wanted;
         int status = leat_record_next(&s->records, &frame, &event, &total, err);
         if (status == LEAT_EOF && s->next_sequence != s->block.sequence + s->block.count)
             return leat_fail(err, LEAT_EDATA, "a block holds fewer events than its header says");
@@ -227,6 +239,18 @@ void leat_stream_only(struct leat_stream *s, uint32_t source_id)
 {
     s->only = source_id;
     leat_store_reader_only(s->reader, source_id);
+}
+
+void leat_stream_between(struct leat_stream *s, int64_t from_us, int64_t to_us)
+{
+    s->from_us = from_us;
+    s->to_us = to_us;
+    leat_store_reader_between(s->reader, from_us, to_us);
+}
+
+void leat_stream_without_longs(struct leat_stream *s, bool without)
+{
+    s->without_longs = without;
 }
 
 int leat_stream_find_since(struct leat_stream *s, int64_t since_us, uint64_t *ret_sequence,
@@ -275,7 +299,9 @@ int leat_stream_open(const char *path, struct leat_store *store, struct leat_str
         return leat_fail(err, LEAT_ERETRY, "out of memory for a stream");
     }
     s->cache = cache;
-    s->lookup = (struct leat_record_lookup){s, lookup_schema, lookup_origin, lookup_external};
+    s->from_us = INT64_MIN;
+    s->to_us = INT64_MAX;
+    s->lookup = (struct leat_record_lookup){s, lookup_schema, lookup_origin, lookup_external, false};
     leat_arena_init(&s->rows, ROW_ARENA_MAX);
     leat_arena_init(&s->schemas, SCHEMA_ARENA_MAX);
     int status = leat_store_reader_open(path, store, &s->reader, err);

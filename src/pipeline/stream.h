@@ -49,6 +49,14 @@ int leat_stream_find_since(struct leat_stream *stream, int64_t since_us, uint64_
 /* Events of this source only (its number in the store); the others are not even decompressed. */
 void leat_stream_only(struct leat_stream *stream, uint32_t source_id);
 
+/* Blocks without an event of that time, both ends included, are passed over and not even decompressed.
+ * Events of other times may come from the blocks that are left. Next then gives LEAT_AGAIN now and then,
+ * when it has passed over many: call again. Unset: INT64_MIN, INT64_MAX. */
+void leat_stream_between(struct leat_stream *stream, int64_t from_us, int64_t to_us);
+
+/* True: long values are not read, and come as empty: for who looks at the rest of an event. */
+void leat_stream_without_longs(struct leat_stream *stream, bool without);
+
 /* The store's reader underneath, for usage and sources. */
 struct leat_store_reader *leat_stream_reader(struct leat_stream *stream);
 

@@ -26,6 +26,7 @@ struct name {
 
 struct leat_store_reader {
     uint32_t only; /* source whose blocks come whole; 0: all */
+    int64_t from_us, to_us; /* times of events whose blocks come whole */
     char *path;
     const struct leat_store *store; /* the writer's, if it is in this process */
     struct leat_segment *segment;   /* NULL: to be found by `next` */
@@ -53,6 +54,8 @@ int leat_store_reader_open(const char *path, struct leat_store *store,
     reader->path = copy;
     reader->store = store;
     reader->next = 1;
+    reader->from_us = INT64_MIN;
+    reader->to_us = INT64_MAX;
     leat_buf_init(&reader->raw, LEAT_BLOCK_RAW_MAX);
     *ret_reader = reader;
     return LEAT_OK;
@@ -334,7 +337,8 @@ static int block_read(struct leat_store_reader *reader, struct leat_block_header
     if (!status)
         status = place_check(reader, found.sequence, &h, err);
     leat_buf_reset(&reader->raw);
-    if (!status && (!reader->only || reader->only == h.source_id))
+    if (!status && (!reader->only || reader->only == h.source_id) && h.max_time_us >= reader->from_us &&
+        h.min_time_us <= reader->to_us)
         status = raw_copy(reader, &h, payload, err);
     if (status) {
         leat_err_context(err, "%s: sequence %llu cannot be served", reader->segment->name,
@@ -358,6 +362,12 @@ static int block_look(struct leat_store_reader *reader, struct leat_block_header
     status = block_read(reader, ret_header, err);
     snapshot_end(reader);
     return status;
+}
+
+void leat_store_reader_between(struct leat_store_reader *reader, int64_t from_us, int64_t to_us)
+{
+    reader->from_us = from_us;
+    reader->to_us = to_us;
 }
 
 void leat_store_reader_only(struct leat_store_reader *reader, uint32_t source_id)

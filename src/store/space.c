@@ -148,6 +148,34 @@ int leat_store_room(struct leat_store *store, struct leat_err *err)
     return LEAT_ERETRY;
 }
 
+static int64_t least(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* A value's parts stay in one segment, which is not rolled under them: its map bounds them as well. */
+int64_t leat_store_left(const struct leat_store *store)
+{
+    const struct leat_store_options *o = &store->options;
+    struct leat_segment_list list;
+    struct leat_err ignored;
+    int64_t all = 0, newest = 0, left = free_bytes(store->path) - o->low_water_bytes;
+    if (leat_segment_list(store->path, &list, &ignored))
+        return 0;
+    for (size_t i = 0; i < list.count; i++) {
+        char path[PATH_MAX];
+        struct stat st;
+        leat_segment_path(store->path, list.first[i], path);
+        newest = stat(path, &st) ? 0 : (int64_t)st.st_blocks * STAT_BLOCK_BYTES;
+        all += newest;
+    }
+    free(list.first);
+    if (o->quota_bytes)
+        left = least(left, o->quota_bytes - all);
+    left = least(left, o->map_bytes - least(newest, o->segment_bytes));
+    return left > 0 ? left : 0;
+}
+
 /* --- usage ------------------------------------------------------------------------------------ */
 
 /* What the first and the last block of a segment say; LEAT_EOF if it has none, or is not there. */

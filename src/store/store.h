@@ -103,6 +103,10 @@ int leat_store_commit(struct leat_store *store, struct leat_store_write *writes,
  * Committer's thread. */
 int leat_store_room(struct leat_store *store, struct leat_err *err) LEAT_MUST_CHECK;
 
+/* Bytes that can be stored before something is full, by what the files say: a value larger than that
+ * should not be begun. Any thread. */
+int64_t leat_store_left(const struct leat_store *store);
+
 /* The directory; lives as long as the store. Any thread. */
 const char *leat_store_path(const struct leat_store *store);
 
@@ -167,6 +171,10 @@ int leat_store_reader_next(struct leat_store_reader *reader, struct leat_block_h
 /* From here on the blocks of all other sources come with their headers alone: `raw` is empty, and
  * nothing is decompressed for them. 0: all come whole again. */
 void leat_store_reader_only(struct leat_store_reader *reader, uint32_t source_id);
+
+/* The same for blocks without an event of that time, both ends included. INT64_MIN, INT64_MAX: all come
+ * whole again. */
+void leat_store_reader_between(struct leat_store_reader *reader, int64_t from_us, int64_t to_us);
 
 /* A schema by source and number, looked up in the segment that the last block came from; the bytes
  * live in the arena. LEAT_EDATA if it is missing. */

@@ -4,7 +4,6 @@ Both read the same files of the same server, from their beginning, by TCP on loo
 copies the bytes of the log and decodes nothing.
 """
 import os
-import statistics
 import subprocess
 import sys
 import time
@@ -15,7 +14,7 @@ from tests.support.leatd import Leat, MemorySampler
 from tests.support.mysqlserver import MyServer
 
 SCALE = float(os.environ.get("BENCH_SCALE", "1"))
-ROUNDS = int(os.environ.get("BENCH_ROUNDS", "3"))
+ROUNDS = int(os.environ.get("BENCH_ROUNDS", "5"))
 SERVER = {"binlog_row_event_max_size": "65536", "max_binlog_size": "1G", "innodb_buffer_pool_size": "512M",
           "innodb_log_file_size": "512M", "binlog_cache_size": "1M", "max_binlog_cache_size": "4G"}
 TOKEN = ("my1 flavour=mariadb server={server} stamp=- id=0 uuid=- lineage=bench file={file} position=4 gtids=- "
@@ -91,7 +90,7 @@ class MyCase:
             seconds, rss = self.leat()
             ours.append(seconds)
             peak = max(peak, rss)
-        rate, rate_reference = self.rows / statistics.median(ours), self.rows / statistics.median(reference)
+        rate, rate_reference = self.rows / min(ours), self.rows / min(reference)
         bench(f"mysql_drain_rows_per_s_{self.name}", rate, "rows/s")
         bench(f"mysql_drain_rows_per_s_{self.name}_mariadb_binlog", rate_reference, "rows/s")
         bench(f"mysql_drain_ratio_{self.name}", rate / rate_reference, "x")

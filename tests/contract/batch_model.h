@@ -130,7 +130,7 @@ static UNUSED void model_commit_line(struct batch_model *m, uint64_t total)
 static UNUSED void model_frames(struct batch_model *m, struct leat_slice raw,
                                 const struct leat_block_header *header)
 {
-    const struct leat_record_lookup lookup = {m, model_schema, model_origin, model_external};
+    const struct leat_record_lookup lookup = {m, model_schema, model_origin, model_external, false};
     struct leat_record_reader reader;
     leat_record_reader_init(&reader, raw, &lookup, &m->rows);
     uint32_t events = 0;
@@ -218,12 +218,12 @@ static UNUSED uint64_t model_take(struct batch_model *m)
 /* --- life cycle
  * ------------------------------------------------------------------------------------------ */
 
-static UNUSED struct batch_model *model_new(enum leat_compression compression)
+static UNUSED struct batch_model *model_new_as(enum leat_compression compression, bool whole)
 {
     struct batch_model *m = calloc(1, sizeof *m);
     assert_non_null(m);
     const struct leat_store_source known = {.id = 7, .part_next = 3, .schema_next = 1};
-    const struct leat_batch_settings settings = {compression, 1, -3, false};
+    const struct leat_batch_settings settings = {compression, 1, -3, whole};
     leat_arena_init(&m->kept, 512 << 20);
     leat_arena_init(&m->rows, 64 << 20);
     leat_arena_init(&m->definitions, 512 << 20);
@@ -232,6 +232,11 @@ static UNUSED struct batch_model *model_new(enum leat_compression compression)
     m->sequence = 1;
     ok(leat_batch_new(&settings, &known, &m->batch, &err));
     return m;
+}
+
+static UNUSED struct batch_model *model_new(enum leat_compression compression)
+{
+    return model_new_as(compression, false);
 }
 
 static UNUSED void model_free(struct batch_model *m)

@@ -102,6 +102,7 @@ def test_check__a_server_that_cannot_be_reached_is_one_finding(own_pipe):
     pipe.server.stop()
     look = check(pipe)
     assert look.fatal == {"connect"} and "2002" in look.get("connect")["observed"], look.text
+    assert "bind_address" in look.get("connect")["advice"]
 
 
 # --- who we are --------------------------------------------------------------------------------------------

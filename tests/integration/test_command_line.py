@@ -16,7 +16,7 @@ import pytest
 from tests.support import leatd, places
 
 FINE, FAILED, USAGE, FINDINGS = leatd.FINE, leatd.FAILED, leatd.USAGE, leatd.FINDINGS
-COMMANDS = ["run", "check", "status", "tail", "offsets", "verify", "keys", "config"]
+COMMANDS = ["run", "check", "status", "tail", "offsets", "verify", "keys", "file", "config"]
 
 
 def leat(*arguments, text=None, seconds=60):

@@ -1,5 +1,7 @@
 """The main job: what is committed comes, in order, once, through crashes. Numbers are those of the conformance list."""
 import json
+import os
+import signal
 
 import pytest
 
@@ -219,3 +221,31 @@ def test_main__sigterm_ends_within_ten_seconds_and_leaves_nothing_undone(pipe):
     pipe.start()
     events = pipe.of("t")
     assert events[:len(before)] == before and [e["after"]["id"] for e in events] == list(range(1, 50001))
+
+
+def test_main__sighup_takes_over_what_is_safe_and_names_what_is_not(pipe):
+    """A level of the log is taken over; a source's settings and a new source wait for a restart; a bad file changes
+    nothing; and none of it disturbs what streams."""
+    pipe.sql(TABLE)
+    pipe.start()
+
+    def reload(old, new, said):
+        text, at = pipe.leat.config_file.read_text(), len(pipe.leat.log())
+        assert old in text
+        pipe.leat.config_file.write_text(text.replace(old, new, 1))
+        os.kill(pipe.leat.pid, signal.SIGHUP)
+        pipe.leat.wait_log(said, start=at)
+        pipe.leat.config_file.write_text(text)
+        return pipe.leat.log()[at:]
+
+    told = reload('level: "info"', 'level: "debug"', "read again reload=1 changes=1")
+    assert 'INFO daemon reloaded setting="log.level"' in told
+    twin = json.dumps({**pipe.leat.source, "slot": "twin"})
+    told = reload("sources:\n", f"sources:\n  twin: {twin}\n", "read again reload=2 changes=1")
+    assert 'WARN daemon needs a restart setting="sources.twin"' in told and "reloaded" not in told
+    told = reload('type: "postgres"', 'type: "postgres"\n    confirm_interval: "7s"', "read again reload=3 changes=1")
+    assert f'needs a restart setting="sources.{pipe.leat.name}.confirm_interval"' in told
+    told = reload('level: "info"', 'level: "loud"', "ERROR daemon reload refused")
+    assert "loud" in told and "read again" not in told
+    pipe.sql("INSERT INTO t VALUES (1, 'one', 1)")
+    assert [e["after"]["id"] for e in pipe.of("t")] == [1] and pipe.leat.log().count("streaming server") == 1

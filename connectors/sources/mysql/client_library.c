@@ -28,9 +28,9 @@ void my_library_thread_end(void)
 }
 
 /* A password in clear text may go where nobody listens, or to a server that proved who it is. */
-static bool peer_is_trusted(const struct my_settings *s, enum my_sslmode mode)
+static bool peer_is_trusted(const struct my_settings *s, enum leat_tls_mode mode)
 {
-    return s->host[0] == '/' || mode >= MY_SSL_VERIFY_CA;
+    return s->host[0] == '/' || mode >= LEAT_TLS_VERIFY_CA;
 }
 
 static void option_text(MYSQL *mysql, enum mysql_option option, const char *text)
@@ -45,37 +45,37 @@ static void option_text(MYSQL *mysql, enum mysql_option option, const char *text
 
 #include <openssl/x509.h>
 
-static unsigned ssl_mode(enum my_sslmode mode)
+static unsigned ssl_mode(enum leat_tls_mode mode)
 {
     switch (mode) {
-    case MY_SSL_AUTO: /* was resolved before */
-    case MY_SSL_DISABLE:
+    case LEAT_TLS_AUTO: /* was resolved before */
+    case LEAT_TLS_DISABLE:
         return SSL_MODE_DISABLED;
-    case MY_SSL_PREFER:
+    case LEAT_TLS_PREFER:
         return SSL_MODE_PREFERRED;
-    case MY_SSL_REQUIRE:
+    case LEAT_TLS_REQUIRE:
         return SSL_MODE_REQUIRED;
-    case MY_SSL_VERIFY_CA:
+    case LEAT_TLS_VERIFY_CA:
         return SSL_MODE_VERIFY_CA;
-    case MY_SSL_VERIFY_FULL:
+    case LEAT_TLS_VERIFY_FULL:
         break;
     }
     return SSL_MODE_VERIFY_IDENTITY;
 }
 
-void my_library_secure(MYSQL *mysql, const struct my_settings *s, enum my_sslmode mode)
+void my_library_secure(MYSQL *mysql, const struct my_settings *s, enum leat_tls_mode mode)
 {
     unsigned native = ssl_mode(mode);
     bool clear_text = peer_is_trusted(s, mode);
     mysql_options(mysql, MYSQL_OPT_SSL_MODE, &native);
     mysql_options(mysql, MYSQL_ENABLE_CLEARTEXT_PLUGIN, &clear_text);
     option_text(mysql, MYSQL_SERVER_PUBLIC_KEY, s->server_public_key);
-    if (mode == MY_SSL_DISABLE)
+    if (mode == LEAT_TLS_DISABLE)
         return;
     option_text(mysql, MYSQL_OPT_SSL_CA, s->ssl_ca);
     option_text(mysql, MYSQL_OPT_SSL_CERT, s->ssl_cert);
     option_text(mysql, MYSQL_OPT_SSL_KEY, s->ssl_key);
-    if (!s->ssl_ca && mode >= MY_SSL_VERIFY_CA) /* it does not know the system's by itself */
+    if (!s->ssl_ca && mode >= LEAT_TLS_VERIFY_CA) /* it does not know the system's by itself */
         mysql_options(mysql, MYSQL_OPT_SSL_CAPATH, X509_get_default_cert_dir());
 }
 
@@ -151,16 +151,16 @@ enum { COMMAND_DUMP = 0x12, COMMAND_REGISTER = 0x15, COMMAND_DUMP_GTID = 0x1E };
 static const char HASHING_PLUGINS[] = "mysql_native_password,caching_sha2_password,"
                                       "sha256_password,client_ed25519,parsec,auth_gssapi_client";
 
-void my_library_secure(MYSQL *mysql, const struct my_settings *s, enum my_sslmode mode)
+void my_library_secure(MYSQL *mysql, const struct my_settings *s, enum leat_tls_mode mode)
 {
-    my_bool enforce = mode >= MY_SSL_PREFER, verify = mode >= MY_SSL_VERIFY_CA;
+    my_bool enforce = mode >= LEAT_TLS_PREFER, verify = mode >= LEAT_TLS_VERIFY_CA;
     /* Both are said always: since 3.4 they are on unless told otherwise. */
     mysql_options(mysql, MYSQL_OPT_SSL_ENFORCE, &enforce);
     mysql_options(mysql, MYSQL_OPT_SSL_VERIFY_SERVER_CERT, &verify);
     option_text(mysql, MYSQL_SERVER_PUBLIC_KEY, s->server_public_key);
     if (!peer_is_trusted(s, mode))
         mysql_options(mysql, MARIADB_OPT_RESTRICTED_AUTH, HASHING_PLUGINS);
-    if (mode == MY_SSL_DISABLE)
+    if (mode == LEAT_TLS_DISABLE)
         return;
     option_text(mysql, MYSQL_OPT_SSL_CA, s->ssl_ca);
     option_text(mysql, MYSQL_OPT_SSL_CERT, s->ssl_cert);

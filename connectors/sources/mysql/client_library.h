@@ -44,7 +44,7 @@ void my_library_thread_begin(void);
 void my_library_thread_end(void);
 
 /* Before connecting: TLS as `mode` says, and which ways to tell the password are allowed. */
-void my_library_secure(MYSQL *mysql, const struct my_settings *settings, enum my_sslmode mode);
+void my_library_secure(MYSQL *mysql, const struct my_settings *settings, enum leat_tls_mode mode);
 
 /* True: a connection failed because the server has no TLS, which `prefer` is content with. */
 bool my_library_lacks_tls(unsigned number, const char *text);

@@ -87,7 +87,7 @@ static int connect_fail(MYSQL *mysql, const struct my_settings *s, struct leat_e
 
 /* One attempt. The library keeps a copy of the password for reconnecting, which we never do. */
 static int attempt(const struct my_settings *s, const char *instance, enum my_purpose purpose,
-                   enum my_sslmode mode, MYSQL **ret_mysql, struct leat_err *err)
+                   enum leat_tls_mode mode, MYSQL **ret_mysql, struct leat_err *err)
 {
     char password[LEAT_PASSWORD_MAX];
     bool given, by_socket = s->host[0] == '/';
@@ -112,16 +112,16 @@ static int attempt(const struct my_settings *s, const char *instance, enum my_pu
         return LEAT_OK;
     }
     status = connect_fail(mysql, s, err);
-    if (mode == MY_SSL_PREFER && my_library_lacks_tls(mysql_errno(mysql), mysql_error(mysql)))
+    if (mode == LEAT_TLS_PREFER && my_library_lacks_tls(mysql_errno(mysql), mysql_error(mysql)))
         status = LEAT_AGAIN;
     mysql_close(mysql);
     return status;
 }
 
 /* Connector/C of some versions goes on without TLS although it was told not to. */
-static int check_cipher(MYSQL *mysql, enum my_sslmode mode, struct leat_err *err)
+static int check_cipher(MYSQL *mysql, enum leat_tls_mode mode, struct leat_err *err)
 {
-    if (mode < MY_SSL_REQUIRE || mysql_get_ssl_cipher(mysql))
+    if (mode < LEAT_TLS_REQUIRE || mysql_get_ssl_cipher(mysql))
         return LEAT_OK;
     leat_fail(err, LEAT_ECONFIG, "the server has no TLS, which sslmode asks for");
     leat_err_hint(err, "set up ssl_cert and ssl_key on the server, or set sslmode to prefer");
@@ -131,12 +131,12 @@ static int check_cipher(MYSQL *mysql, enum my_sslmode mode, struct leat_err *err
 int my_session_open(const struct my_settings *s, const char *instance, enum my_purpose purpose,
                     struct my_connection **ret_connection, struct leat_err *err)
 {
-    enum my_sslmode mode = my_settings_sslmode(s);
+    enum leat_tls_mode mode = leat_tls_mode_for(s->sslmode, s->host);
     MYSQL *mysql = NULL;
     my_library_begin();
     int status = attempt(s, instance, purpose, mode, &mysql, err);
     if (status == LEAT_AGAIN)
-        status = attempt(s, instance, purpose, MY_SSL_DISABLE, &mysql, err);
+        status = attempt(s, instance, purpose, LEAT_TLS_DISABLE, &mysql, err);
     if (!status)
         status = check_cipher(mysql, mode, err);
     struct my_connection *connection = status ? NULL : malloc(sizeof *connection);

@@ -14,6 +14,7 @@
 
 enum advice {
     ADVICE_NONE,
+    ADVICE_REACH,
     ADVICE_LOGIN,
     ADVICE_HOST,
     ADVICE_BLOCKED,
@@ -135,6 +136,9 @@ static const struct meaning MEANINGS[] = {
 
     /* the library */
     {2000, LEAT_ERETRY, ADVICE_NONE, NULL},
+    {2002, LEAT_ERETRY, ADVICE_REACH, NULL}, /* nobody listens */
+    {2003, LEAT_ERETRY, ADVICE_REACH, NULL},
+    {2005, LEAT_ERETRY, ADVICE_REACH, NULL}, /* nobody knows the name */
     {2007, LEAT_ECONFIG, ADVICE_NONE, NULL}, /* another protocol: no MySQL there */
     {2014, LEAT_EPROTO, ADVICE_NONE, NULL},
     {2019, LEAT_ECONFIG, ADVICE_NONE, NULL}, /* the library lacks utf8mb4 */
@@ -230,6 +234,9 @@ static void advise_account(enum advice advice, const struct my_settings *s, stru
 }
 
 static const char *const HINTS[ADVICE_COUNT] = {
+    [ADVICE_REACH] = "is the server running, and are host and port right? On the server: SHOW GLOBAL "
+                     "VARIABLES WHERE variable_name IN ('port', 'socket', 'bind_address', "
+                     "'skip_networking'); and does a firewall lie between?",
     [ADVICE_BLOCKED] = "FLUSH HOSTS (MySQL 8 and later: TRUNCATE performance_schema.host_cache)",
     [ADVICE_PLUGIN] =
         "the client library has no plugin for this account's way to log in: set MARIADB_PLUGIN_DIR "

@@ -1,6 +1,6 @@
 #include "sources/mysql/position.h"
 
-#include <leat/reader.h>
+#include <leat/words.h>
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -51,16 +51,10 @@ void my_position_format(const struct my_position *p, struct leat_buf *buf)
     leat_buf_format(buf, " parked=%" PRIu32, p->parked);
 }
 
-/* The bytes behind `key` up to the next blank, "-" as nothing; `bad` if the text does not go on
- * with the key. */
+/* "-" stands for nothing, so nothing else may be empty. */
 static struct leat_slice word(struct leat_reader *r, const char *key)
 {
-    struct leat_slice name = leat_slice_text(key);
-    if (!leat_slice_equal(leat_reader_bytes(r, name.len), name))
-        r->bad = true;
-    const uint8_t *end = r->bad ? NULL : memchr(r->at, ' ', leat_reader_left(r));
-    struct leat_slice found =
-        leat_reader_bytes(r, end ? (size_t)(end - r->at) : leat_reader_left(r));
+    struct leat_slice found = leat_word(r, key);
     r->bad |= found.len == 0;
     return found.len == 1 && found.ptr[0] == '-' ? leat_slice_of(found.ptr, 0) : found;
 }
@@ -72,20 +66,6 @@ static void text(struct leat_reader *r, const char *key, char *ret_text, size_t 
     snprintf(ret_text, size, "%.*s", r->bad ? 0 : (int)found.len, (const char *)found.ptr);
 }
 
-/* Digits only: no sign, no blank, nothing that wraps. */
-static uint64_t number(struct leat_reader *r, const char *key, uint64_t max)
-{
-    struct leat_slice digits = word(r, key);
-    uint64_t v = 0;
-    r->bad |= digits.len == 0;
-    for (size_t i = 0; i < digits.len && !r->bad; i++) {
-        uint8_t digit = (uint8_t)(digits.ptr[i] - '0');
-        r->bad |= digit > 9 || __builtin_mul_overflow(v, 10, &v) ||
-                  __builtin_add_overflow(v, digit, &v) || v > max;
-    }
-    return r->bad ? 0 : v;
-}
-
 int my_position_parse(struct leat_slice token, struct my_position *p, struct leat_err *err)
 {
     struct leat_reader r = leat_reader_of(token);
@@ -95,20 +75,20 @@ int my_position_parse(struct leat_slice token, struct my_position *p, struct lea
     r.bad |= !p->mariadb && strcmp(flavour, "mysql") != 0;
     text(&r, " server=", p->server, sizeof p->server);
     text(&r, " stamp=", p->stamp, sizeof p->stamp);
-    p->id = (uint32_t)number(&r, " id=", UINT32_MAX);
+    p->id = (uint32_t)leat_word_number(&r, " id=", UINT32_MAX);
     text(&r, " uuid=", p->uuid, sizeof p->uuid);
     text(&r, " lineage=", p->lineage, sizeof p->lineage);
     text(&r, " file=", p->at.file, sizeof p->at.file);
-    p->at.position = number(&r, " position=", UINT64_MAX);
+    p->at.position = leat_word_number(&r, " position=", UINT64_MAX);
     leat_buf_reset(&p->gtids);
     leat_buf_append(&p->gtids, word(&r, " gtids="));
     text(&r, " transaction=", p->transaction, sizeof p->transaction);
-    p->rows = (uint32_t)number(&r, " rows=", UINT32_MAX);
+    p->rows = (uint32_t)leat_word_number(&r, " rows=", UINT32_MAX);
     text(&r, " from_file=", p->from.file, sizeof p->from.file);
-    p->from.position = number(&r, " from_position=", UINT64_MAX);
+    p->from.position = leat_word_number(&r, " from_position=", UINT64_MAX);
     leat_buf_reset(&p->from_gtids);
     leat_buf_append(&p->from_gtids, word(&r, " from_gtids="));
-    p->parked = (uint32_t)number(&r, " parked=", UINT32_MAX);
+    p->parked = (uint32_t)leat_word_number(&r, " parked=", UINT32_MAX);
     if (leat_reader_done(&r) && !p->gtids.full && !p->from_gtids.full)
         return LEAT_OK;
     return leat_fail(err, LEAT_ECONFIG, "\"%.*s\" is not a position in a MySQL log",

@@ -89,15 +89,14 @@ static void check_clock(struct my_look *look)
 /* What `auto` would do tells where the server is. */
 static bool is_on_loopback(const struct my_settings *settings)
 {
-    struct my_settings copy = *settings;
-    copy.sslmode = MY_SSL_AUTO;
-    return my_settings_sslmode(&copy) == MY_SSL_PREFER;
+    return leat_tls_mode_for(LEAT_TLS_AUTO, settings->host) == LEAT_TLS_PREFER;
 }
 
 static void check_tls(struct my_look *look)
 {
     const char *cipher = my_connection_cipher(look->sql), *host = look->settings->host;
-    bool verified = my_settings_sslmode(look->settings) >= MY_SSL_VERIFY_CA;
+    bool verified =
+        leat_tls_mode_for(look->settings->sslmode, look->settings->host) >= LEAT_TLS_VERIFY_CA;
     if (cipher)
         MY_LOOK_FINDING(look, verified ? LEAT_FINDING_OK : LEAT_FINDING_NOTE, "tls", NULL,
                         "TLS with %s%s", cipher,

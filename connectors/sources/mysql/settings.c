@@ -4,8 +4,6 @@
 
 #define AT(member) offsetof(struct my_settings, member)
 
-static const char *const SSL_CHOICES[] = {"auto",      "disable",     "prefer", "require",
-                                          "verify-ca", "verify-full", NULL};
 static const char *const RESUME_CHOICES[] = {"auto", "gtid", "position", NULL};
 static const char *const SCHEMA_CHOICES[] = {"metadata", "catalogue", NULL};
 static const char *const ZERO_CHOICES[] = {"text", "null", "error", NULL};
@@ -42,7 +40,7 @@ const struct leat_option my_options[] = {
      .type = LEAT_OPTION_CHOICE,
      .offset = AT(sslmode),
      .fallback = "auto",
-     .choices = SSL_CHOICES,
+     .choices = leat_tls_mode_names,
      .doc = "disable, prefer (use TLS where the server has it), require, verify-ca, verify-full "
             "(certificate and host name); auto means disable on a socket, prefer on loopback, "
             "verify-full everywhere else. With MariaDB Connector/C verify-ca checks the host name "
@@ -203,20 +201,4 @@ int my_settings_validate(const struct my_settings *s, struct leat_err *err)
     if (s->spill_directory && s->spill_directory[0] != '/')
         return leat_fail(err, LEAT_ECONFIG, "spill_directory: must begin with a slash");
     return leat_filter_validate(&s->filter, err);
-}
-
-/* "127.example.org" is a name like any other: whoever answers to it must prove who they are. */
-static bool host_is_loopback(const char *host)
-{
-    bool address = strncmp(host, "127.", 4) == 0 && !host[strspn(host, "0123456789.")];
-    return address || strcmp(host, "localhost") == 0 || strcmp(host, "::1") == 0;
-}
-
-enum my_sslmode my_settings_sslmode(const struct my_settings *s)
-{
-    if (s->sslmode != MY_SSL_AUTO)
-        return s->sslmode;
-    if (s->host[0] == '/')
-        return MY_SSL_DISABLE;
-    return host_is_loopback(s->host) ? MY_SSL_PREFER : MY_SSL_VERIFY_FULL;
 }

@@ -8,15 +8,8 @@
 #include <leat/filter.h>
 #include <leat/gap.h>
 #include <leat/password.h>
+#include <leat/tls_mode.h>
 
-enum my_sslmode {
-    MY_SSL_AUTO, /* socket: disable; loopback: prefer; anything else: verify-full */
-    MY_SSL_DISABLE,
-    MY_SSL_PREFER,
-    MY_SSL_REQUIRE,
-    MY_SSL_VERIFY_CA,
-    MY_SSL_VERIFY_FULL,
-};
 enum my_resume { MY_RESUME_AUTO, MY_RESUME_GTID, MY_RESUME_POSITION };
 enum my_schema_mode { MY_SCHEMA_METADATA, MY_SCHEMA_CATALOGUE };
 enum my_zero_dates { MY_ZERO_TEXT, MY_ZERO_NULL, MY_ZERO_ERROR };
@@ -28,7 +21,7 @@ struct my_settings {
     int64_t port;
     const char *user;
     struct leat_password password;
-    int sslmode; /* enum my_sslmode */
+    int sslmode; /* enum leat_tls_mode */
     const char *ssl_ca, *ssl_cert, *ssl_key;
     const char *server_public_key; /* RSA key file for caching_sha2_password without TLS, or NULL */
     bool compress;                 /* the protocol, by zlib */
@@ -55,8 +48,5 @@ extern const struct leat_option my_options[];
 
 /* Settings against each other; LEAT_ECONFIG names the key. */
 int my_settings_validate(const struct my_settings *settings, struct leat_err *err) LEAT_MUST_CHECK;
-
-/* The mode that applies where `auto` was given. */
-enum my_sslmode my_settings_sslmode(const struct my_settings *settings);
 
 #endif

@@ -238,7 +238,7 @@ int pg_connect(const struct pg_settings *s, const char *instance, enum pg_connec
     keyword(&k, "password", given ? password : NULL);
     keyword(&k, "replication", use == PG_USE_STREAM ? "database" : NULL);
     keyword(&k, "application_name", application);
-    keyword(&k, "sslmode", pg_settings_sslmode(s));
+    keyword(&k, "sslmode", leat_tls_mode_names[leat_tls_mode_for(s->sslmode, s->host)]);
     keyword(&k, "sslrootcert", s->sslrootcert);
     keyword(&k, "sslcert", s->sslcert);
     keyword(&k, "sslkey", s->sslkey);

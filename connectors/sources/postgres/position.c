@@ -1,6 +1,6 @@
 #include "sources/postgres/position.h"
 
-#include <leat/reader.h>
+#include <leat/words.h>
 
 #include "sources/postgres/connection.h"
 
@@ -20,34 +20,10 @@ void pg_position_format(const struct pg_position *p, struct leat_buf *buf)
                     p->messages);
 }
 
-/* The bytes behind `key` up to the next blank; `bad` if the text does not go on with the key. */
-static struct leat_slice word(struct leat_reader *r, const char *key)
-{
-    struct leat_slice name = leat_slice_text(key);
-    if (!leat_slice_equal(leat_reader_bytes(r, name.len), name))
-        r->bad = true;
-    const uint8_t *end = r->bad ? NULL : memchr(r->at, ' ', leat_reader_left(r));
-    return leat_reader_bytes(r, end ? (size_t)(end - r->at) : leat_reader_left(r));
-}
-
-/* Digits only: no sign, no blank, nothing that wraps. */
-static uint64_t number(struct leat_reader *r, const char *key, uint64_t max)
-{
-    struct leat_slice digits = word(r, key);
-    uint64_t v = 0;
-    r->bad |= digits.len == 0;
-    for (size_t i = 0; i < digits.len && !r->bad; i++) {
-        uint8_t digit = (uint8_t)(digits.ptr[i] - '0');
-        r->bad |= digit > 9 || __builtin_mul_overflow(v, 10, &v) ||
-                  __builtin_add_overflow(v, digit, &v) || v > max;
-    }
-    return r->bad ? 0 : v;
-}
-
 static uint64_t lsn(struct leat_reader *r, const char *key)
 {
     uint64_t v = 0;
-    r->bad |= !pg_lsn_parse(word(r, key), &v);
+    r->bad |= !pg_lsn_parse(leat_word(r, key), &v);
     return v;
 }
 
@@ -56,14 +32,14 @@ int pg_position_parse(struct leat_slice text, struct pg_position *ret_position,
 {
     struct leat_reader r = leat_reader_of(text);
     struct pg_position p = {.timeline = 0};
-    uint64_t system = number(&r, "pg1 system=", UINT64_MAX);
-    p.timeline = (uint32_t)number(&r, " timeline=", UINT32_MAX);
-    p.database_oid = (uint32_t)number(&r, " database=", UINT32_MAX);
+    uint64_t system = leat_word_number(&r, "pg1 system=", UINT64_MAX);
+    p.timeline = (uint32_t)leat_word_number(&r, " timeline=", UINT32_MAX);
+    p.database_oid = (uint32_t)leat_word_number(&r, " database=", UINT32_MAX);
     p.lsn = lsn(&r, " lsn=");
     p.commit_lsn = lsn(&r, " commit=");
     p.transaction_lsn = lsn(&r, " transaction=");
-    p.rows = (uint32_t)number(&r, " rows=", UINT32_MAX);
-    p.messages = (uint32_t)number(&r, " messages=", UINT32_MAX);
+    p.rows = (uint32_t)leat_word_number(&r, " rows=", UINT32_MAX);
+    p.messages = (uint32_t)leat_word_number(&r, " messages=", UINT32_MAX);
     if (!leat_reader_done(&r))
         return leat_fail(err, LEAT_ECONFIG, "\"%.*s\" is not a position in a Postgres log",
                          LEAT_SLICE_ARG(text));

@@ -249,8 +249,9 @@ static void check_replication_connection(struct pg_preflight *p)
 
 static void check_tls(struct pg_preflight *p)
 {
-    const char *mode = pg_settings_sslmode(p->settings), *host = p->settings->host;
-    bool verified = strncmp(mode, "verify", 6) == 0;
+    const char *host = p->settings->host;
+    enum leat_tls_mode mode = leat_tls_mode_for(p->settings->sslmode, host);
+    bool verified = mode >= LEAT_TLS_VERIFY_CA;
     if (PQsslInUse(p->sql))
         pg_finding(p, verified ? LEAT_FINDING_OK : LEAT_FINDING_NOTE, "tls", NULL, "%s with %s%s",
                    PQsslAttribute(p->sql, "protocol"), PQsslAttribute(p->sql, "cipher"),
@@ -259,7 +260,7 @@ static void check_tls(struct pg_preflight *p)
                        : "; the server's certificate is not verified (sslmode: verify-full does)");
     else if (host[0] == '/')
         pg_finding(p, LEAT_FINDING_OK, "tls", NULL, "a Unix socket, where no TLS is needed");
-    else if (strcmp(mode, "prefer") == 0 && p->settings->sslmode == PG_SSL_AUTO)
+    else if (mode == LEAT_TLS_PREFER && p->settings->sslmode == LEAT_TLS_AUTO)
         pg_finding(p, LEAT_FINDING_OK, "tls", NULL, "no TLS, on loopback");
     else
         pg_finding(

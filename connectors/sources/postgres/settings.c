@@ -7,8 +7,6 @@
 
 #define AT(member) offsetof(struct pg_settings, member)
 
-static const char *const SSL_CHOICES[] = {"auto",      "disable",     "prefer", "require",
-                                          "verify-ca", "verify-full", NULL};
 static const char *const FORMAT_CHOICES[] = {"auto", "binary", "text", NULL};
 static const char *const PARTITION_CHOICES[] = {"leaf", "root", NULL};
 static const char *const GAP_CHOICES[] = {"stop", "record", NULL};
@@ -47,7 +45,7 @@ const struct leat_option pg_options[] = {
      .type = LEAT_OPTION_CHOICE,
      .offset = AT(sslmode),
      .fallback = "auto",
-     .choices = SSL_CHOICES,
+     .choices = leat_tls_mode_names,
      .doc = "libpq's modes; auto means disable on a socket, prefer on loopback, verify-full "
             "everywhere else."},
     {.name = "sslrootcert",
@@ -162,9 +160,10 @@ const struct leat_option pg_options[] = {
      .type = LEAT_OPTION_BOOL,
      .offset = AT(allow_unlimited_wal),
      .fallback = "false",
-     .doc = "Make a slot on a server whose max_slot_wal_keep_size is -1. Such a slot keeps log until "
-            "the disk of the database is full, should leat be down for long; with a limit the slot "
-            "is lost instead."},
+     .doc =
+         "Make a slot on a server whose max_slot_wal_keep_size is -1. Such a slot keeps log until "
+         "the disk of the database is full, should leat be down for long; with a limit the slot "
+         "is lost instead."},
 
     {.section = "When the log is gone",
      .name = "on_gap",
@@ -214,20 +213,4 @@ void pg_settings_name(const char *configured, const char *instance, char *ret_na
         snprintf(ret_name, PG_NAME_BYTES, "%s", configured);
     else
         snprintf(ret_name, PG_NAME_BYTES, "leat_%s", instance);
-}
-
-/* "127.example.org" is a name like any other: whoever answers to it must prove who they are. */
-static bool host_is_loopback(const char *host)
-{
-    bool address = strncmp(host, "127.", 4) == 0 && !host[strspn(host, "0123456789.")];
-    return address || strcmp(host, "localhost") == 0 || strcmp(host, "::1") == 0;
-}
-
-const char *pg_settings_sslmode(const struct pg_settings *s)
-{
-    if (s->sslmode != PG_SSL_AUTO)
-        return SSL_CHOICES[s->sslmode];
-    if (s->host[0] == '/')
-        return "disable";
-    return host_is_loopback(s->host) ? "prefer" : "verify-full";
 }

@@ -8,15 +8,8 @@
 #include <leat/filter.h>
 #include <leat/gap.h>
 #include <leat/password.h>
+#include <leat/tls_mode.h>
 
-enum pg_sslmode {
-    PG_SSL_AUTO, /* socket: disable; loopback: prefer; anything else: verify-full */
-    PG_SSL_DISABLE,
-    PG_SSL_PREFER,
-    PG_SSL_REQUIRE,
-    PG_SSL_VERIFY_CA,
-    PG_SSL_VERIFY_FULL,
-};
 enum pg_format { PG_FORMAT_AUTO, PG_FORMAT_BINARY, PG_FORMAT_TEXT };
 enum pg_partitions { PG_PARTITIONS_LEAF, PG_PARTITIONS_ROOT };
 
@@ -26,7 +19,7 @@ struct pg_settings {
     const char *database;
     const char *user;
     struct leat_password password;
-    int sslmode; /* enum pg_sslmode */
+    int sslmode; /* enum leat_tls_mode */
     const char *sslrootcert, *sslcert, *sslkey;
     int64_t connect_timeout_ms;
     const char *slot;        /* NULL: leat_<instance> */
@@ -57,8 +50,5 @@ int pg_settings_validate(const struct pg_settings *settings, struct leat_err *er
  * PG_NAME_BYTES bytes. */
 enum { PG_NAME_BYTES = 64 };
 void pg_settings_name(const char *configured, const char *instance, char *ret_name);
-
-/* libpq's word for the mode that applies. */
-const char *pg_settings_sslmode(const struct pg_settings *settings);
 
 #endif

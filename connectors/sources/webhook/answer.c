@@ -31,9 +31,8 @@ static void put_single(struct post *p, struct leat_buf *body)
     leat_buf_append_text(body, "}\n");
 }
 
-static void put_batch(struct post *p, struct leat_buf *body)
+static void put_ids(const struct post *p, struct leat_buf *body)
 {
-    put_head(p, body);
     leat_buf_append_text(body, "\"eventIds\":[");
     for (size_t i = 0; i < p->count; i++) {
         if (i)
@@ -41,6 +40,19 @@ static void put_batch(struct post *p, struct leat_buf *body)
         put_id(body, p->events[i].id);
     }
     leat_buf_append_text(body, "]}\n");
+}
+
+static void put_batch(struct post *p, struct leat_buf *body)
+{
+    put_head(p, body);
+    put_ids(p, body);
+}
+
+static void put_file(struct post *p, struct leat_buf *body)
+{
+    put_head(p, body);
+    leat_buf_format(body, "\"checksum\":\"%s\",\"hashType\":\"SHA256\",", upload_checksum(p->upload));
+    put_ids(p, body);
 }
 
 /* A verdict for each: only for clients that asked for it, since most take any 2xx for all. */
@@ -80,6 +92,8 @@ void post_answer(struct post *p)
     answer->content_type = "application/json";
     if (some_refused)
         put_verdicts(p, &answer->body);
+    else if (p->is_file)
+        put_file(p, &answer->body);
     else if (p->batch)
         put_batch(p, &answer->body);
     else

@@ -208,22 +208,36 @@ static const char *header_of(const void *arg, const char *name)
     return leat_ingest_header(arg, name);
 }
 
-unsigned gate_finish(struct gate *g, struct leat_ingest_request *r)
+unsigned gate_pieces_begin(struct gate *g, struct leat_ingest_request *r, struct signature_check *ret_check)
 {
-    struct signature_message message = {.header = header_of,
-                                        .arg = r,
-                                        .body = leat_buf_slice(&r->body),
-                                        .now_us = r->received_us};
+    struct signature_message message = {.header = header_of, .arg = r, .now_us = r->received_us};
+    *ret_check = (struct signature_check){.scheme = NULL};
     if (!is_signed(g->settings))
         return 0;
     secrets_refresh(g);
     pthread_rwlock_rdlock(&g->lock);
     size_t count = g->secret_count;
-    const char *why = signature_verify(&g->scheme, g->secrets, count, &message);
+    const char *why = signature_begin(&g->scheme, g->secrets, count, &message, ret_check);
     pthread_rwlock_unlock(&g->lock);
-    if (why && !count)
+    if (!count)
         return refuse(r, 503, "the signature cannot be checked now; try again");
-    if (why)
-        return refuse(r, 401, why);
+    return why ? refuse(r, 401, why) : 0;
+}
+
+unsigned gate_pieces_end(const struct gate *g, struct leat_ingest_request *r, struct signature_check *check)
+{
+    const char *why = is_signed(g->settings) ? signature_end(check) : NULL;
+    return why ? refuse(r, 401, why) : 0;
+}
+
+unsigned gate_finish(struct gate *g, struct leat_ingest_request *r)
+{
+    struct signature_check check;
+    unsigned status = gate_pieces_begin(g, r, &check);
+    signature_update(&check, leat_buf_slice(&r->body));
+    if (!status)
+        status = gate_pieces_end(g, r, &check);
+    if (status || !is_signed(g->settings))
+        return status;
     return g->scheme.challenge ? challenge(r) : 0;
 }

@@ -45,4 +45,11 @@ const struct signature_scheme *gate_scheme(const struct gate *gate);
 unsigned gate_begin(struct gate *gate, struct leat_ingest_request *request) LEAT_MUST_CHECK;
 unsigned gate_finish(struct gate *gate, struct leat_ingest_request *request) LEAT_MUST_CHECK;
 
+/* In place of finish, for a body that comes in pieces, each of which goes through signature_update().
+ * Without signatures the check is left zeroed. */
+unsigned gate_pieces_begin(struct gate *gate, struct leat_ingest_request *request,
+                           struct signature_check *ret_check) LEAT_MUST_CHECK;
+unsigned gate_pieces_end(const struct gate *gate, struct leat_ingest_request *request,
+                         struct signature_check *check) LEAT_MUST_CHECK;
+
 #endif

@@ -20,6 +20,9 @@ enum {
     ARENA_MAX = 96 << 20,        /* 10,000 events with a metadata of some KiB each */
     FIELD_BYTES_MAX = 1024,
     KEY_BYTES_MAX = 255,
+    FILE_RATE_BYTES_PER_S = 64 << 10, /* a file may take the time that this takes … */
+    FILE_EXTRA_MS = 60 * 1000,        /* … and so much more */
+    FILE_METADATA_MAX = 16 << 20,     /* in all its events, which are stored in one commit */
     REQUEST_BODY_EXTRA = 1,
 };
 
@@ -55,6 +58,8 @@ void post_free(struct post *p)
     leat_arena_release(&p->arena);
     leat_buf_release(&p->decoded);
     leat_buf_release(&p->cloudevent_keys);
+    signature_release(&p->check);
+    upload_free(p->upload);
     free(p);
 }
 
@@ -104,9 +109,22 @@ static enum cloudevent_mode cloudevent_of(const struct post *p, const char *type
     return cloudevent_mode_of(type, p->route.kind == ROUTE_EVENTS ? 0 : there);
 }
 
+static unsigned check_file(struct post *p, const char *type)
+{
+    p->is_file = p->batch = true;
+    p->content_type = type;
+    if (!multipart_is(type))
+        return refuse(p, 415, "Content-Type must be multipart/form-data");
+    if (inflate_coding_of(leat_ingest_header(p->request, "Content-Encoding")) != INFLATE_IDENTITY)
+        return refuse(p, 415, "files are taken without a Content-Encoding");
+    return 0;
+}
+
 static unsigned check_type(struct post *p)
 {
     const char *type = leat_ingest_header(p->request, "Content-Type");
+    if (p->route.kind == ROUTE_FILE || (p->route.kind == ROUTE_EVENTS && multipart_is(type)))
+        return check_file(p, type);
     p->cloudevent = cloudevent_of(p, type);
     if (p->cloudevent == CLOUDEVENT_UNKNOWN ||
         (p->cloudevent == CLOUDEVENT_BATCHED && p->route.kind == ROUTE_EVENT) ||
@@ -127,7 +145,7 @@ static unsigned check_type(struct post *p)
 unsigned post_check(struct post *p)
 {
     unsigned status = check_type(p);
-    if (status)
+    if (status || p->is_file)
         return status;
     p->batch = p->route.kind == ROUTE_EVENTS || p->cloudevent == CLOUDEVENT_BATCHED;
     p->lenient = p->batch && wants_lenient(p->request, p->route.query);
@@ -237,6 +255,46 @@ static unsigned read_one(struct post *p)
         return refuse(p, 400, "the body is not valid JSON");
     p->is_json = valid;
     return item_add(p, p->body, true);
+}
+
+/* --- a file --------------------------------------------------------------------------------------- */
+
+unsigned post_upload(struct post *p, const char *directory)
+{
+    const char *why = NULL;
+    int64_t length = leat_ingest_length(p->request), most = p->settings->file_bytes_max + UPLOAD_FORM_BYTES;
+    if (length > most)
+        return refuse(p, 413, "the file is longer than this source takes");
+    unsigned status =
+        upload_new(p->content_type, directory, p->settings->file_bytes_max, length, &p->upload, &why);
+    if (status)
+        return refuse(p, status, why);
+    p->request->body_max = (size_t)most;
+    p->request->body_apart = true;
+    p->request->body_ms = FILE_EXTRA_MS + (length < 0 ? most : length) * 1000 / FILE_RATE_BYTES_PER_S;
+    return 0;
+}
+
+unsigned post_take(struct post *p, struct leat_slice piece)
+{
+    const char *why = NULL;
+    signature_update(&p->check, piece);
+    unsigned status = upload_take(p->upload, piece, &why);
+    return status ? refuse(p, status, why) : 0;
+}
+
+/* An event for each part; the bodies come later, from the spool. */
+static unsigned read_file(struct post *p)
+{
+    const char *why = NULL;
+    unsigned status = upload_end(p->upload, &why);
+    if (status)
+        return refuse(p, status, why);
+    p->body = upload_members(p->upload);
+    for (size_t i = upload_parts(p->upload); i > 0; i--)
+        if (!event_add(p, leat_slice_of(NULL, 0)))
+            return no_memory(p);
+    return 0;
 }
 
 /* --- CloudEvents -------------------------------------------------------------------------------- */
@@ -432,7 +490,7 @@ static bool write_metadata(struct post *p, struct leat_slice sent)
         fits = !text.full && e->metadata.len;
     }
     leat_buf_release(&text);
-    return fits && p->count * (sent.len + 256) <= ARENA_MAX;
+    return fits && p->count * (sent.len + 256) <= (p->is_file ? FILE_METADATA_MAX : ARENA_MAX);
 }
 
 static unsigned read_metadata(struct post *p)
@@ -461,6 +519,14 @@ static void name_events(struct post *p)
             e->valid_time_us = e->event_time_us;
         webhook_uuid_make(e->event_time_us, p->once.seed, (uint32_t)i, e->id);
     }
+}
+
+/* A file without an id of its own has that of its first part. */
+static void name_file(struct post *p)
+{
+    char id[WEBHOOK_UUID_TEXT];
+    webhook_uuid_text(p->events[0].id, id);
+    upload_name(p->upload, id);
 }
 
 static void draw_ids(struct post *p)
@@ -561,15 +627,19 @@ static unsigned read_key(struct post *p)
     return fits ? 0 : refuse(p, 400, "the idempotency key is empty, too long or not plain text");
 }
 
-unsigned post_read(struct post *p)
+static unsigned read_body(struct post *p)
 {
     unsigned status = decode(p);
     if (!status)
         status = !p->batch                        ? read_one(p)
                  : type_is_lines(p->content_type) ? read_lines(p)
                                                   : read_array(p);
-    if (!status)
-        status = read_cloudevents(p);
+    return status ? status : read_cloudevents(p);
+}
+
+unsigned post_read(struct post *p)
+{
+    unsigned status = p->is_file ? read_file(p) : read_body(p);
     if (!status)
         status = read_times(p);
     if (!status)
@@ -580,5 +650,7 @@ unsigned post_read(struct post *p)
         status = read_key(p);
     if (!status)
         draw_ids(p);
+    if (!status && p->is_file)
+        name_file(p);
     return status;
 }

@@ -17,7 +17,9 @@
 #include "sources/webhook/once.h"
 #include "sources/webhook/route.h"
 #include "sources/webhook/settings.h"
+#include "sources/webhook/signature.h"
 #include "sources/webhook/time_text.h"
+#include "sources/webhook/upload.h"
 
 struct post_event {
     struct leat_slice body; /* exactly as received */
@@ -50,7 +52,11 @@ struct post {
     struct leat_buf decoded; /* the body after decompression, or empty */
     struct leat_slice body;  /* what the events are slices of */
     struct leat_slice data_core, flow_type, topic, external_id;
-    bool batch, lenient, is_json;
+    bool batch, lenient, is_json, is_file;
+    bool counted;                  /* among the files on their way … */
+    int64_t waiting_bytes;         /* … and those that are here */
+    struct upload *upload;         /* of a file, from the head on */
+    struct signature_check check;  /* of its bytes, when they are signed */
     enum cloudevent_mode cloudevent;
     struct leat_slice attributes;     /* of a binary CloudEvent, as members of the metadata */
     struct leat_buf cloudevent_keys;  /* source and id of each, counted */
@@ -73,6 +79,11 @@ void post_free(struct post *post); /* accepts NULL */
 /* What can be said before the body is there: route, types, encodings. 0, or refused: the answer is
  * filled in. */
 unsigned post_check(struct post *post) LEAT_MUST_CHECK;
+
+/* The head of a file is fine: its bytes come one by one, then post_read(). The spool is made in
+ * `directory`. */
+unsigned post_upload(struct post *post, const char *directory) LEAT_MUST_CHECK;
+unsigned post_take(struct post *post, struct leat_slice piece) LEAT_MUST_CHECK;
 
 /* Takes the body apart. 0, or refused; with nothing to store (`taken` 0) it can be answered at once. */
 unsigned post_read(struct post *post) LEAT_MUST_CHECK;

@@ -57,7 +57,10 @@ void route_parse(const char *target, struct route *ret_route)
         const char *prefix;
         enum route_kind kind;
         int count;
-    } ROUTES[] = {{"/event/", ROUTE_EVENT, 4}, {"/events/", ROUTE_EVENTS, 4}, {"/in/", ROUTE_IN, 1}};
+    } ROUTES[] = {{"/event/", ROUTE_EVENT, 4},
+                  {"/events/", ROUTE_EVENTS, 4},
+                  {"/file/", ROUTE_FILE, 4},
+                  {"/in/", ROUTE_IN, 1}};
     const char *query = strchr(target, '?'), *at = behind(target, "/api/v1/");
     *ret_route = (struct route){.kind = ROUTE_NONE, .query = query ? query + 1 : ""};
     at = at ? at - 1 : target;

@@ -3,6 +3,7 @@
  *
  *     [/api/v1]/event/{tenant}/{dataCore}/{flowType}/{eventType}    one event
  *     [/api/v1]/events/{tenant}/{dataCore}/{flowType}/{eventType}   an array, or lines
+ *     [/api/v1]/file/{tenant}/{dataCore}/{flowType}/{eventType}     a form with a file
  *     [/api/v1]/in/{source}                                         whatever a sender sends
  *
  * Segments are unescaped once; each has 1 to ROUTE_SEGMENT_MAX bytes of UTF-8 without control
@@ -21,7 +22,8 @@ enum { ROUTE_SEGMENT_MAX = 255, ROUTE_SEGMENTS = 4 };
 enum route_kind {
     ROUTE_NONE,
     ROUTE_EVENT,
-    ROUTE_EVENTS,
+    ROUTE_EVENTS, /* also a form with a file */
+    ROUTE_FILE,
     ROUTE_IN, /* segments[0] is the source */
 };
 

@@ -78,6 +78,12 @@ const struct leat_option webhook_options[] = {
      .fallback = "1MiB", .min = KIB, .max = 64 * MIB, .doc = "Longest single event."},
     {.name = "events_per_request", .type = LEAT_OPTION_INT, .offset = AT(events_max),
      .fallback = "10000", .min = 1, .max = 10000, .doc = "Most events of one request."},
+    {.name = "file_size", .type = LEAT_OPTION_SIZE, .offset = AT(file_bytes_max),
+     .fallback = "1GiB", .min = KIB, .max = INT64_C(4096) * MIB,
+     .doc = "Longest file. On its way it lies on the disk of the store, beside its parts there."},
+    {.name = "files_at_once", .type = LEAT_OPTION_INT, .offset = AT(files_max),
+     .fallback = "16", .min = 1, .max = 1000,
+     .doc = "Most files that are on their way at a time; the next one gets 503."},
     {.name = "hold", .type = LEAT_OPTION_DURATION, .offset = AT(hold_ms), .fallback = "5s",
      .min = 0, .max = 60 * 1000,
      .doc = "How long a request waits while the store has no room, before it gets 503. Clients that "

@@ -23,6 +23,7 @@ struct webhook_settings {
     int authentication;          /* enum webhook_authentication */
     struct signature_settings signature;
     int64_t request_bytes_max, event_bytes_max, events_max;
+    int64_t file_bytes_max, files_max;
     int64_t hold_ms;
     bool cloudevents;
     struct leat_strings allowed_origins;

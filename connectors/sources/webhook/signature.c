@@ -282,7 +282,7 @@ static struct leat_slice value_of(const struct signature_scheme *s, const struct
 {
     switch (token->kind) {
     case TOKEN_BODY:
-        return m->body;
+        return leat_slice_of(NULL, 0); /* it comes apart */
     case TOKEN_HEADER:
         return leat_slice_text(m->header(m->arg, token->text));
     case TOKEN_PART:
@@ -295,6 +295,7 @@ static struct leat_slice value_of(const struct signature_scheme *s, const struct
 struct pieces {
     struct leat_slice items[SIGNATURE_PIECES_MAX];
     size_t count;
+    size_t body; /* which of them is the body */
 };
 
 /* Invariant 4: a value in front of another one must not hold what parts them. */
@@ -317,6 +318,8 @@ static bool pieces_collect(const struct signature_scheme *s, const struct signat
             return false;
         if (token.kind == TOKEN_BAD || ret_pieces->count == SIGNATURE_PIECES_MAX)
             return false;
+        if (token.kind == TOKEN_BODY)
+            ret_pieces->body = ret_pieces->count;
         ret_pieces->items[ret_pieces->count++] = piece;
     }
     return ret_pieces->count > 0;
@@ -375,53 +378,105 @@ static void candidates_read(const struct signature_scheme *s, const char *header
         candidate_add(s, item, ret_candidates);
 }
 
-static bool sign(EVP_MAC *mac, const struct signature_scheme *s, const struct signature_secret *secret,
-                 const struct pieces *pieces, uint8_t *ret_digest)
+/* A computation over what stands before the body; NULL: it cannot be made. */
+static EVP_MAC_CTX *mac_begin(EVP_MAC *mac, const struct signature_scheme *s,
+                              const struct signature_secret *secret, const struct pieces *pieces)
 {
     char hash[8];
-    size_t len = 0;
     snprintf(hash, sizeof hash, "%s", HASHES[s->hash].name);
     OSSL_PARAM params[] = {OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, hash, 0),
                            OSSL_PARAM_construct_end()};
     EVP_MAC_CTX *ctx = EVP_MAC_CTX_new(mac);
     bool fine = ctx && secret->len && EVP_MAC_init(ctx, secret->key, secret->len, params);
-    for (size_t i = 0; i < pieces->count && fine; i++)
+    for (size_t i = 0; i < pieces->body && fine; i++)
         fine = EVP_MAC_update(ctx, pieces->items[i].ptr, pieces->items[i].len);
-    fine = fine && EVP_MAC_final(ctx, ret_digest, &len, DIGEST_BYTES_MAX);
+    if (fine)
+        return ctx;
     EVP_MAC_CTX_free(ctx);
-    return fine && len == HASHES[s->hash].bytes;
+    return NULL;
 }
 
-static bool any_fits(const struct signature_scheme *s, const struct signature_secret *secrets,
-                     size_t secret_count, const struct pieces *pieces, const struct candidates *c)
+static bool mac_end(EVP_MAC_CTX *ctx, const struct signature_check *c, uint8_t *ret_digest)
+{
+    size_t len = 0;
+    bool fine = true;
+    for (size_t i = 0; i < c->behind_count && fine; i++)
+        fine = EVP_MAC_update(ctx, c->behind[i].ptr, c->behind[i].len);
+    return fine && EVP_MAC_final(ctx, ret_digest, &len, DIGEST_BYTES_MAX) &&
+           len == HASHES[c->scheme->hash].bytes;
+}
+
+static bool any_fits(const struct signature_check *c, const struct candidates *candidates)
 {
     uint8_t digest[DIGEST_BYTES_MAX];
     bool fits = false;
-    EVP_MAC *mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
-    for (size_t i = 0; i < secret_count && mac; i++) {
-        if (!sign(mac, s, &secrets[i], pieces, digest))
+    for (size_t i = 0; i < c->mac_count; i++) {
+        if (!mac_end(c->macs[i], c, digest))
             continue;
-        for (size_t j = 0; j < c->count; j++)
-            fits |= CRYPTO_memcmp(digest, c->digests[j], HASHES[s->hash].bytes) == 0;
+        for (size_t j = 0; j < candidates->count; j++)
+            fits |= CRYPTO_memcmp(digest, candidates->digests[j], HASHES[c->scheme->hash].bytes) == 0;
     }
     OPENSSL_cleanse(digest, sizeof digest);
-    EVP_MAC_free(mac);
     return fits;
 }
 
-const char *signature_verify(const struct signature_scheme *s, const struct signature_secret *secrets,
-                             size_t secret_count, const struct signature_message *m)
+void signature_release(struct signature_check *c)
+{
+    while (c->mac_count)
+        EVP_MAC_CTX_free(c->macs[--c->mac_count]);
+}
+
+const char *signature_begin(const struct signature_scheme *s, const struct signature_secret *secrets,
+                            size_t secret_count, const struct signature_message *m,
+                            struct signature_check *ret_check)
 {
     struct pieces pieces;
-    struct candidates candidates;
-    const char *header = m->header(m->arg, s->header);
-    if (!header)
+    struct signature_check c = {.scheme = s, .header = m->header(m->arg, s->header)};
+    if (!c.header)
         return "the request is not signed";
     if (!pieces_collect(s, m, &pieces))
         return "what is signed is not complete";
     if (!in_time(s, m))
         return "the time of the signature is not near enough to now";
-    candidates_read(s, header, &candidates);
-    return any_fits(s, secrets, secret_count, &pieces, &candidates) ? NULL
-                                                                    : "the signature is not valid";
+    EVP_MAC *mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
+    for (size_t i = 0; i < secret_count && mac; i++) {
+        c.macs[c.mac_count] = mac_begin(mac, s, &secrets[i], &pieces);
+        c.mac_count += c.macs[c.mac_count] != NULL;
+    }
+    EVP_MAC_free(mac);
+    for (size_t i = pieces.body + 1; i < pieces.count; i++)
+        c.behind[c.behind_count++] = pieces.items[i];
+    *ret_check = c;
+    return NULL;
+}
+
+/* One that fails is of no use any more: its secret fits nothing. */
+void signature_update(struct signature_check *c, struct leat_slice piece)
+{
+    for (size_t i = 0; i < c->mac_count; i++) {
+        if (!piece.len || EVP_MAC_update(c->macs[i], piece.ptr, piece.len))
+            continue;
+        EVP_MAC_CTX_free(c->macs[i]);
+        c->macs[i--] = c->macs[--c->mac_count];
+    }
+}
+
+const char *signature_end(struct signature_check *c)
+{
+    struct candidates candidates;
+    candidates_read(c->scheme, c->header, &candidates);
+    bool fits = any_fits(c, &candidates);
+    signature_release(c);
+    return fits ? NULL : "the signature is not valid";
+}
+
+const char *signature_verify(const struct signature_scheme *s, const struct signature_secret *secrets,
+                             size_t secret_count, const struct signature_message *m)
+{
+    struct signature_check check;
+    const char *why = signature_begin(s, secrets, secret_count, m, &check);
+    if (why)
+        return why;
+    signature_update(&check, m->body);
+    return signature_end(&check);
 }

@@ -92,7 +92,28 @@ int signature_scheme_make(const struct signature_settings *settings,
 int signature_secret_read(const struct signature_scheme *scheme, const char *text,
                           struct signature_secret *ret_secret, struct leat_err *err) LEAT_MUST_CHECK;
 
-/* NULL: it is signed. Else why not, a text of ours. */
+/* A body that comes in pieces: begin with what the head says (message->body is not looked at), then the
+ * pieces, then the end. Headers must live as long; the secrets need to live for begin only. */
+struct signature_check {
+    const struct signature_scheme *scheme;
+    const char *header;                              /* with the signatures */
+    void *macs[SIGNATURE_SECRETS_MAX];               /* one for each secret */
+    size_t mac_count;
+    struct leat_slice behind[SIGNATURE_PIECES_MAX]; /* what is signed behind the body */
+    size_t behind_count;
+};
+
+/* NULL: go on. Else why it is not signed, whatever comes; the check is released. */
+const char *signature_begin(const struct signature_scheme *scheme, const struct signature_secret *secrets,
+                            size_t secret_count, const struct signature_message *message,
+                            struct signature_check *ret_check) LEAT_MUST_CHECK;
+void signature_update(struct signature_check *check, struct leat_slice piece);
+
+/* NULL: it is signed. Else why not. Releases the check. */
+const char *signature_end(struct signature_check *check) LEAT_MUST_CHECK;
+void signature_release(struct signature_check *check); /* accepts a zeroed or released one */
+
+/* All of it at once. NULL: it is signed. Else why not, a text of ours. */
 const char *signature_verify(const struct signature_scheme *scheme,
                              const struct signature_secret *secrets, size_t secret_count,
                              const struct signature_message *message) LEAT_MUST_CHECK;

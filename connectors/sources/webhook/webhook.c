@@ -16,10 +16,12 @@
  *   3. Whether an idempotency key is known is asked and noted by the one thread that stores, so two
  *      copies of a request cannot pass each other. A repeat of one that is not durable yet waits
  *      for it.
- *   4. The resume token counts requests. Nothing has to be asked for again: a sender that got no
+ *   4. A file's events are in one commit as well; its bytes went ahead of them, where nobody sees them.
+ *   5. The resume token counts requests. Nothing has to be asked for again: a sender that got no
  *      answer sends again.
  */
 #include <leat/clock.h>
+#include <leat/log.h>
 #include <leat/source.h>
 
 #include <errno.h>
@@ -46,11 +48,20 @@ struct webhook_source {
     struct webhook_settings settings;
     const char *instance;
     struct gate gate;
-    pthread_mutex_t lock; /* over the three below */
+    pthread_mutex_t lock; /* over the six below */
     struct post_queue waiting;
     int wake_fd;  /* of the runner; -1: the source is not open */
+    const char *directory; /* of the store; NULL: it was never open */
+    int64_t (*room)(const void *store);
+    const void *store;
     bool closed;  /* after a session: refuse at once */
+    _Atomic int64_t uploads;      /* files on their way */
+    _Atomic int64_t upload_bytes; /* of those that are here, whole, and wait to be stored */
     /* our thread's */
+    struct post_queue files; /* those that wait to be stored, the first of them in the making */
+    int64_t files_moved_ms;  /* monotonic: when something of one was last stored */
+    bool files_dropped;      /* what is ahead in the batch belongs to nothing any more */
+    uint64_t file_number;    /* of the last one that was put into a batch */
     struct leat_source_stats *stats;
     struct post_queue sent; /* in the order of their numbers */
     uint64_t number;        /* of the last that was put into a batch */
@@ -114,6 +125,7 @@ static int ingest_attach(void *ctx, const char *instance, struct leat_err *err)
     pthread_mutex_init(&s->lock, NULL);
     queue_init(&s->waiting);
     queue_init(&s->sent);
+    queue_init(&s->files);
     return LEAT_OK;
 }
 
@@ -142,6 +154,32 @@ static bool ingest_wants(const void *ctx, const struct leat_ingest_request *requ
                                    ROUTE_EVENT_TYPE(&route));
 }
 
+/* A file that cannot fit must not be begun: what is stored of it would fill the store for all. In base64
+ * it is longer by a third, and may not compress. */
+static bool has_room(struct webhook_source *s, int64_t bytes)
+{
+    pthread_mutex_lock(&s->lock);
+    int64_t (*room)(const void *) = s->closed ? NULL : s->room;
+    const void *store = s->store;
+    pthread_mutex_unlock(&s->lock);
+    return room && room(store) / 10 * 7 >= bytes + s->upload_bytes;
+}
+
+static unsigned begin_file(struct webhook_source *s, struct leat_ingest_request *r, struct post *p)
+{
+    pthread_mutex_lock(&s->lock);
+    const char *directory = s->directory;
+    pthread_mutex_unlock(&s->lock);
+    int64_t length = leat_ingest_length(r);
+    p->counted = true;
+    if (++s->uploads > s->settings.files_max || !has_room(s, length > 0 ? length : 0)) {
+        leat_ingest_problem(r, 503, "there is no room for this file now; try again");
+        return 503;
+    }
+    unsigned status = gate_pieces_begin(&s->gate, r, &p->check);
+    return status ? status : post_upload(p, directory);
+}
+
 static int ingest_begin(void *ctx, struct leat_ingest_request *r)
 {
     struct webhook_source *s = ctx;
@@ -152,9 +190,15 @@ static int ingest_begin(void *ctx, struct leat_ingest_request *r)
     r->body_max = (size_t)s->settings.request_bytes_max;
     if (!p)
         leat_ingest_problem(r, 503, "out of memory");
-    else if (!post_check(p))
+    else if (!post_check(p) && (!p->is_file || !begin_file(s, r, p)))
         return LEAT_AGAIN;
     return LEAT_OK;
+}
+
+static int ingest_take(void *ctx, struct leat_ingest_request *r, struct leat_slice piece)
+{
+    (void)ctx;
+    return post_take(r->state, piece) ? LEAT_EDATA : LEAT_OK;
 }
 
 /* Wakes our thread for the first of many. */
@@ -177,8 +221,15 @@ static int ingest_finish(void *ctx, struct leat_ingest_request *r)
 {
     struct webhook_source *s = ctx;
     struct post *p = r->state;
-    if (gate_finish(&s->gate, r) || post_read(p))
+    unsigned status = p->is_file ? gate_pieces_end(&s->gate, r, &p->check) : gate_finish(&s->gate, r);
+    if (status || post_read(p))
         return LEAT_OK;
+    if (p->is_file && !has_room(s, upload_bytes(p->upload))) {
+        leat_ingest_problem(r, 503, "there is no room for this file now; try again");
+        return LEAT_OK;
+    }
+    p->waiting_bytes = p->is_file ? upload_bytes(p->upload) : 0;
+    s->upload_bytes += p->waiting_bytes;
     if (p->taken)
         return LEAT_AGAIN;
     p->outcome = POST_STORED; /* all of nothing */
@@ -202,8 +253,13 @@ static void ingest_answer(void *ctx, struct leat_ingest_request *r)
 
 static void ingest_release(void *ctx, struct leat_ingest_request *r)
 {
-    (void)ctx;
-    post_free(r->state);
+    struct webhook_source *s = ctx;
+    struct post *p = r->state;
+    if (p && p->counted)
+        s->uploads--;
+    if (p)
+        s->upload_bytes -= p->waiting_bytes;
+    post_free(p);
     r->state = NULL;
 }
 
@@ -233,6 +289,7 @@ static const struct leat_ingest_ops INGEST = {
     .detach = ingest_detach,
     .wants = ingest_wants,
     .begin = ingest_begin,
+    .take = ingest_take,
     .finish = ingest_finish,
     .submit = ingest_submit,
     .answer = ingest_answer,
@@ -250,9 +307,10 @@ static struct leat_value text_value(struct leat_slice text)
 }
 
 /* Attributes stand in the order in which declare_origin() names them. */
-static int put_event(struct leat_batch *batch, const struct post_event *e, uint32_t ordinal,
+static int put_event(struct leat_batch *batch, const struct post *p, size_t i, uint32_t ordinal,
                      struct leat_err *err)
 {
+    const struct post_event *e = &p->events[i];
     struct leat_event event = {
         .op = LEAT_OP_POST,
         .ordinal = ordinal,
@@ -265,7 +323,7 @@ static int put_event(struct leat_batch *batch, const struct post_event *e, uint3
         .attrs = {{.kind = LEAT_UUID, .text = leat_slice_of(e->id, sizeof e->id)},
                   text_value(e->external_id)},
     };
-    return leat_batch_add(batch, &event, err);
+    return p->is_file ? upload_add(p->upload, batch, &event, i, err) : leat_batch_add(batch, &event, err);
 }
 
 static int put_post(struct webhook_source *s, struct leat_batch *batch, const struct post *p,
@@ -291,7 +349,7 @@ static int put_post(struct webhook_source *s, struct leat_batch *batch, const st
     int status = leat_batch_begin(batch, &transaction, err);
     for (size_t i = 0; i < p->count && !status; i++)
         if (!p->events[i].refused)
-            status = put_event(batch, &p->events[i], ordinal++, err);
+            status = put_event(batch, p, i, ordinal++, err);
     return status ? status : leat_batch_commit(batch, ordinal, err);
 }
 
@@ -314,7 +372,7 @@ static void declare_origin(struct webhook_source *s)
 static void count_post(struct webhook_source *s, const struct post *p)
 {
     struct leat_source_stats *stats = s->stats;
-    stats->received_bytes += (int64_t)p->body.len;
+    stats->received_bytes += p->is_file ? upload_bytes(p->upload) : (int64_t)p->body.len;
     stats->received_messages++;
     stats->transactions++;
     stats->events += (int64_t)p->taken;
@@ -341,11 +399,15 @@ static void repeat(struct webhook_source *s, struct post *p, const struct once_e
         queue_put(&s->sent, p);
 }
 
+static const struct once_entry *original_of(const struct webhook_source *s, const struct post *p)
+{
+    return p->keyed ? once_find(&s->once, p->once.key, p->request->received_us) : NULL;
+}
+
 static int store_post(struct webhook_source *s, struct leat_batch *batch, struct post *p,
                       struct leat_err *err)
 {
-    const struct once_entry *original =
-        p->keyed ? once_find(&s->once, p->once.key, p->request->received_us) : NULL;
+    const struct once_entry *original = original_of(s, p);
     if (original) {
         repeat(s, p, original);
         return LEAT_OK;
@@ -363,6 +425,47 @@ static int store_post(struct webhook_source *s, struct leat_batch *batch, struct
     return status;
 }
 
+/* A file that cannot be read back fails alone. */
+static void file_fail(struct webhook_source *s, struct leat_batch *batch, const struct leat_err *err)
+{
+    leat_log_err(LEAT_LOG_ERROR, "webhook", s->instance, "file not stored", err);
+    leat_batch_ahead_drop(batch);
+    wake(queue_take(&s->files), POST_UNSTORED);
+}
+
+/* All its events at once. What lies ahead and came to be used by none (a repeat) is given up. */
+static int file_store(struct webhook_source *s, struct leat_batch *batch, struct post *p,
+                      struct leat_err *err)
+{
+    p->queued_ms = s->files_moved_ms;
+    int status = store_post(s, batch, p, err);
+    leat_batch_ahead_drop(batch);
+    s->file_number = s->number;
+    return status;
+}
+
+/* The first file goes on: its parts ahead, as far as they fit, then its events. Other requests pass it
+ * meanwhile; the next file begins when this one is durable, because no segment ends while something is
+ * ahead. LEAT_EOF: there is nothing to do. */
+static int file_step(struct webhook_source *s, struct leat_batch *batch, struct leat_err *err)
+{
+    struct post *p = s->files.first;
+    if (s->files_dropped)
+        leat_batch_ahead_drop(batch);
+    s->files_dropped = false;
+    if (!p || s->durable < s->file_number)
+        return LEAT_EOF;
+    s->files_moved_ms = leat_clock_monotonic_ms();
+    int status = original_of(s, p) ? LEAT_OK : upload_ahead(p->upload, batch, err);
+    if (status == LEAT_ERETRY || status == LEAT_EDATA) {
+        file_fail(s, batch, err);
+        return LEAT_OK;
+    }
+    if (status)
+        return status;
+    return file_store(s, batch, queue_take(&s->files), err);
+}
+
 /* Everything that waits, as far as it fits. LEAT_EOF: nothing did. LEAT_AGAIN: the batch is full. */
 static int take_waiting(struct webhook_source *s, struct leat_batch *batch, struct leat_err *err)
 {
@@ -373,10 +476,19 @@ static int take_waiting(struct webhook_source *s, struct leat_batch *batch, stru
     if (!s->origin_defined)
         status = leat_batch_origin(batch, &s->origin, err);
     s->origin_defined = !status;
-    while (!status && !leat_batch_full(batch) && (p = waiting_take(s)))
-        status = store_post(s, batch, p, err);
-    if (status || s->number == before)
-        return status ? status : leat_batch_full(batch) ? LEAT_AGAIN : LEAT_EOF;
+    while (!status && !leat_batch_full(batch) && (p = waiting_take(s))) {
+        if (p->is_file)
+            queue_put(&s->files, p);
+        else
+            status = store_post(s, batch, p, err);
+    }
+    if (!status)
+        status = file_step(s, batch, err);
+    bool moved = status != LEAT_EOF;
+    if (status < 0)
+        return status;
+    if (s->number == before)
+        return leat_batch_full(batch) ? LEAT_AGAIN : moved ? LEAT_OK : LEAT_EOF;
     int len = snprintf(token, sizeof token, TOKEN_FORMAT, s->number);
     status = leat_batch_position(batch, leat_slice_of(token, (size_t)len), err);
     return !status && leat_batch_full(batch) ? LEAT_AGAIN : status;
@@ -391,6 +503,9 @@ static int source_open(void *ctx, const struct leat_source_env *env, struct leat
     s->stats = env->stats;
     pthread_mutex_lock(&s->lock);
     s->wake_fd = env->wake_fd;
+    s->directory = env->directory;
+    s->room = env->room;
+    s->store = env->store;
     s->closed = false;
     pthread_mutex_unlock(&s->lock);
     declare_origin(s);
@@ -418,7 +533,7 @@ static int source_start(void *ctx, struct leat_slice token, struct leat_err *err
     if (token_read(token, &s->number))
         return leat_fail(err, LEAT_ECONFIG, "the stored token is not one of a webhook source: \"%.*s\"",
                          LEAT_SLICE_ARG(token));
-    s->durable = s->number;
+    s->durable = s->file_number = s->number;
     once_forget_above(&s->once, s->number); /* the last session's that were not stored after all */
     s->stats->lag_us = s->stats->lag_bytes = s->stats->retained_bytes = 0;
     return LEAT_OK;
@@ -432,6 +547,10 @@ static void expire(struct webhook_source *s)
     while (s->waiting.first && s->waiting.first->queued_ms < oldest_ms)
         wake(queue_take(&s->waiting), POST_UNSTORED);
     pthread_mutex_unlock(&s->lock);
+    while (s->files.first && s->files.first->queued_ms < oldest_ms && s->files_moved_ms < oldest_ms) {
+        wake(queue_take(&s->files), POST_UNSTORED);
+        s->files_dropped = true;
+    }
     while (s->sent.first && s->sent.first->queued_ms < oldest_ms)
         wake(queue_take(&s->sent), POST_UNSTORED);
     s->stats->lag_us =
@@ -486,6 +605,8 @@ static void source_close(void *ctx)
     while ((p = queue_take(&s->waiting)))
         wake(p, POST_UNSTORED);
     pthread_mutex_unlock(&s->lock);
+    while ((p = queue_take(&s->files)))
+        wake(p, POST_UNSTORED);
     while ((p = queue_take(&s->sent)))
         wake(p, POST_UNSTORED);
 }

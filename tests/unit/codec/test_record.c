@@ -74,7 +74,7 @@ static void test_init(struct record_test *t, uint64_t stream)
         t->schemas[i] = chance_schema(&t->c, &t->arena, i * 7);
         t->schemas[i]->ref = i + 2;
     }
-    t->lookup = (struct leat_record_lookup){t, schema_lookup, origin_lookup, external_lookup};
+    t->lookup = (struct leat_record_lookup){t, schema_lookup, origin_lookup, external_lookup, false};
 }
 
 static void test_release(struct record_test *t)

@@ -246,8 +246,8 @@ static void diff__sources_come_and_go(void **state)
     (void)state;
     expect_diff("sources: {a: {type: pond}, b: {type: pond}}",
                 "sources: {c: {type: pond}, b: {type: river, publication: p}}",
-                "removed sources.a (reload)\nremoved sources.b (reload)\n"
-                "added sources.c (reload)\nadded sources.b (reload)\n");
+                "removed sources.a\nremoved sources.b\n"
+                "added sources.c\nadded sources.b\n");
 }
 
 int main(void)

@@ -17,7 +17,8 @@
 
 enum { PATIENCE_MS = 5000 };
 
-/* --- a source ----------------------------------------------------------------------------------- */
+/* --- a source -----------------------------------------------------------------------------------
+ */
 
 static _Atomic int begun, released, finished;
 
@@ -44,7 +45,8 @@ static int begin(void *ctx, struct leat_ingest_request *r)
 {
     (void)ctx;
     begun++;
-    r->body_max = 1000;
+    r->body_apart = strncmp(r->target, "/s/apart", 8) == 0;
+    r->body_max = r->body_apart ? 1 << 20 : 1000;
     if (strcmp(r->target, "/s/refuse") == 0) {
         leat_ingest_problem(r, 415, "not this type");
         return LEAT_OK;
@@ -59,6 +61,19 @@ static void *wake_later(void *arg)
     leat_clock_pause_us(2000);
     leat_ingest_wake(arg);
     return NULL;
+}
+
+/* "!" in a piece is refused. */
+static _Atomic size_t taken;
+
+static int take(void *ctx, struct leat_ingest_request *r, struct leat_slice piece)
+{
+    (void)ctx;
+    taken += piece.len;
+    if (!memchr(piece.ptr, '!', piece.len))
+        return LEAT_OK;
+    leat_ingest_problem(r, 422, "no exclamations");
+    return LEAT_EDATA;
 }
 
 static int finish(void *ctx, struct leat_ingest_request *r)
@@ -86,21 +101,24 @@ static void answer(void *ctx, struct leat_ingest_request *r)
     (void)ctx;
     r->answer.status = 200;
     r->answer.content_type = "text/plain";
-    r->answer.streamed = strcmp(r->target, "/s/stream") == 0;
+    r->answer.streamed = strcmp(r->target, "/s/stream") == 0 || strcmp(r->target, "/s/broken") == 0;
+    r->answer.length = strcmp(r->target, "/s/broken") == 0 ? 12 : 0;
     if (r->answer.streamed)
         return;
     leat_buf_append(&r->answer.body, leat_buf_slice(&r->body));
     leat_ingest_answer_header(r, "X-Length", "%zu", r->body.len);
 }
 
-/* Odd calls of the streamed answer have nothing yet, even ones a piece; behind two pieces it ends. */
+/* Odd calls of the streamed answer have nothing yet, even ones a piece; behind two pieces it ends.
+ */
 static _Atomic int asked;
 
 static ssize_t more(void *ctx, struct leat_ingest_request *r, void *to, size_t max)
 {
     (void)ctx;
-    (void)r;
     int n = ++asked;
+    if (n > 2 && r->answer.length)
+        return LEAT_INGEST_BROKEN;
     if (n % 2)
         return LEAT_INGEST_LATER;
     if (n > 4 || max < 4)
@@ -120,6 +138,7 @@ static const struct leat_ingest_ops OPS = {.attach = attach,
                                            .detach = detach,
                                            .wants = wants,
                                            .begin = begin,
+                                           .take = take,
                                            .finish = finish,
                                            .submit = submit,
                                            .answer = answer,
@@ -149,11 +168,13 @@ static int stop(void **state)
     return begun == released ? 0 : -1;
 }
 
-/* --- a client ------------------------------------------------------------------------------------ */
+/* --- a client ------------------------------------------------------------------------------------
+ */
 
 static int dial(void)
 {
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)leat_ingest_port(server))};
+    struct sockaddr_in address = {.sin_family = AF_INET,
+                                  .sin_port = htons((uint16_t)leat_ingest_port(server))};
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     assert_true(fd >= 0);
@@ -195,14 +216,16 @@ static void expect(const char *request, unsigned status, const char *has)
 
 #define POST(path) "POST " path " HTTP/1.1\r\nHost: x\r\n"
 
-/* --- tests --------------------------------------------------------------------------------------- */
+/* --- tests ---------------------------------------------------------------------------------------
+ */
 
 static void ingest__a_body_comes_back_when_it_is_durable(void **state)
 {
     (void)state;
     expect(POST("/s/a") "Content-Length: 5\r\n\r\nhello", 200, "\r\n\r\nhello");
     expect(POST("/s/early") "Content-Length: 5\r\n\r\nhello", 200, "X-Length: 5");
-    expect(POST("/s/a") "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n", 200, "\r\n\r\nabcde");
+    expect(POST("/s/a") "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n", 200,
+           "\r\n\r\nabcde");
     expect(POST("/s/a") "Content-Length: 0\r\n\r\n", 200, "X-Length: 0");
     expect(POST("/s/now") "Content-Length: 2\r\n\r\nhi", 422, "\"code\":\"UNPROCESSABLE_CONTENT\"");
 }
@@ -213,10 +236,12 @@ static void ingest__refusals_before_the_body(void **state)
     int before = finished;
     expect(POST("/s/refuse") "Content-Length: 5\r\n\r\nhello", 415, "not this type");
     expect(POST("/other") "Content-Length: 5\r\n\r\nhello", 404, "application/problem+json");
-    expect(POST("/s/a") "Expect: 100-continue\r\nContent-Length: 1001\r\n\r\n", 413, "Connection: close");
+    expect(POST("/s/a") "Expect: 100-continue\r\nContent-Length: 1001\r\n\r\n", 413,
+           "Connection: close");
     expect(POST("/s/a") "Content-Length: 99999999999999999999\r\n\r\n", 413, NULL);
     expect(POST("/s/key") "Content-Length: 5\r\n\r\nhello", 401, "WWW-Authenticate");
-    expect(POST("/s/key") "Authorization: lk_a_b\r\nContent-Length: 5\r\n\r\nhello", 401, "not valid");
+    expect(POST("/s/key") "Authorization: lk_a_b\r\nContent-Length: 5\r\n\r\nhello", 401,
+           "not valid");
     assert_int_equal(finished, before);
 }
 
@@ -262,7 +287,8 @@ static void ingest__a_connection_serves_many_requests(void **state)
     char text[8192], request[200], has[40];
     int fd = dial();
     for (int i = 0; i < 50; i++) {
-        int len = snprintf(request, sizeof request, POST("/s/%d") "Content-Length: 4\r\n\r\n%04d", i, i);
+        int len =
+            snprintf(request, sizeof request, POST("/s/%d") "Content-Length: 4\r\n\r\n%04d", i, i);
         snprintf(has, sizeof has, "\r\n\r\n%04d", i);
         assert_int_equal(send(fd, request, (size_t)len, MSG_NOSIGNAL), len);
         assert_false(receive(fd, has, text, sizeof text));
@@ -283,7 +309,8 @@ static void ingest__bodies_beyond_the_memory_are_503(void **state)
     close(fd);
     while (leat_ingest_stats(server)->held_bytes && leat_clock_monotonic_ms() < until_ms)
         leat_clock_pause_us(500);
-    assert_int_equal(leat_ingest_stats(server)->held_bytes, 0); /* a client that left holds nothing */
+    assert_int_equal(leat_ingest_stats(server)->held_bytes,
+                     0); /* a client that left holds nothing */
 }
 
 static void ingest__a_streamed_answer_waits_for_its_pieces(void **state)
@@ -301,6 +328,44 @@ static void ingest__a_streamed_answer_waits_for_its_pieces(void **state)
         assert_text_has(text, "4\r\none \r\n4\r\ntwo \r\n0\r\n");
         assert_int_equal(asked, 6);
     }
+    close(fd);
+}
+
+/* The memory of all bodies is 1,500 bytes here. */
+static void ingest__a_body_that_is_not_kept_takes_no_memory(void **state)
+{
+    (void)state;
+    static char body[500000];
+    char head[200], text[2000];
+    memset(body, 'x', sizeof body);
+    int len =
+        snprintf(head, sizeof head, POST("/s/apart") "Content-Length: %zu\r\n\r\n", sizeof body);
+    int fd = dial();
+    taken = 0;
+    assert_int_equal(send(fd, head, (size_t)len, MSG_NOSIGNAL), len);
+    for (size_t at = 0; at < sizeof body; at += 50000)
+        assert_int_equal(send(fd, body + at, 50000, MSG_NOSIGNAL), 50000);
+    receive(fd, "X-Length: 0", text, sizeof text);
+    assert_text_has(text, "HTTP/1.1 200");
+    assert_int_equal(taken, sizeof body);
+    assert_int_equal(leat_ingest_stats(server)->held_bytes, 0);
+    close(fd);
+    expect(POST("/s/apart") "Content-Length: 100000000\r\n\r\n", 413, NULL);
+    expect(POST("/s/apart") "Transfer-Encoding: chunked\r\n\r\n3\r\na!b\r\n3\r\nabc\r\n0\r\n\r\n",
+           422, "no exclam");
+}
+
+static void ingest__a_streamed_answer_that_breaks_is_not_whole(void **state)
+{
+    (void)state;
+    static const char GET[] = "GET /s/broken HTTP/1.1\r\nHost: x\r\n\r\n";
+    char text[2000];
+    int fd = dial();
+    asked = 0;
+    assert_int_equal(send(fd, GET, sizeof GET - 1, MSG_NOSIGNAL), sizeof GET - 1);
+    assert_true(receive(fd, "never comes", text, sizeof text)); /* cut */
+    assert_text_has(text, "Content-Length: 12");
+    assert_true(strlen(strstr(text, "\r\n\r\n") + 4) < 12);
     close(fd);
 }
 
@@ -335,6 +400,8 @@ int main(void)
         cmocka_unit_test(ingest__a_connection_serves_many_requests),
         cmocka_unit_test(ingest__bodies_beyond_the_memory_are_503),
         cmocka_unit_test(ingest__a_streamed_answer_waits_for_its_pieces),
+        cmocka_unit_test(ingest__a_body_that_is_not_kept_takes_no_memory),
+        cmocka_unit_test(ingest__a_streamed_answer_that_breaks_is_not_whole),
         cmocka_unit_test(ingest__what_is_reachable_needs_protection),
     };
     return cmocka_run_group_tests(tests, start, stop);

@@ -88,36 +88,6 @@ static void settings__patterns_need_their_dots(void **state)
     assert_text_has(err.text, "mask_columns");
 }
 
-static void settings__tls_is_verified_wherever_a_network_lies_between(void **state)
-{
-    (void)state;
-    static const struct {
-        const char *host;
-        enum my_sslmode mode;
-    } CASES[] = {
-        {"/run/mysqld/mysqld.sock", MY_SSL_DISABLE},
-        {"localhost", MY_SSL_PREFER},
-        {"127.0.0.1", MY_SSL_PREFER},
-        {"127.8.8.8", MY_SSL_PREFER},
-        {"::1", MY_SSL_PREFER},
-        {"db.example.org", MY_SSL_VERIFY_FULL},
-        {"10.0.0.1", MY_SSL_VERIFY_FULL},
-        {"127.example.org", MY_SSL_VERIFY_FULL},
-        {"localhost.example.org", MY_SSL_VERIFY_FULL},
-        {"::", MY_SSL_VERIFY_FULL},
-        {"", MY_SSL_VERIFY_FULL},
-    };
-    for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
-        struct my_settings s = plain();
-        s.host = CASES[i].host;
-        assert_int_equal(my_settings_sslmode(&s), CASES[i].mode);
-        for (int mode = MY_SSL_DISABLE; mode <= MY_SSL_VERIFY_FULL; mode++) {
-            s.sslmode = mode;
-            assert_int_equal(my_settings_sslmode(&s), mode); /* what was said holds */
-        }
-    }
-}
-
 static const struct leat_option *option(const char *name)
 {
     for (const struct leat_option *o = my_options; o->name; o++)
@@ -156,12 +126,12 @@ static void settings__choices_stand_where_the_code_expects_them(void **state)
         int index;
         const char *word;
     } CHOICES[] = {
-        {"sslmode", MY_SSL_AUTO, "auto"},
-        {"sslmode", MY_SSL_DISABLE, "disable"},
-        {"sslmode", MY_SSL_PREFER, "prefer"},
-        {"sslmode", MY_SSL_REQUIRE, "require"},
-        {"sslmode", MY_SSL_VERIFY_CA, "verify-ca"},
-        {"sslmode", MY_SSL_VERIFY_FULL, "verify-full"},
+        {"sslmode", LEAT_TLS_AUTO, "auto"},
+        {"sslmode", LEAT_TLS_DISABLE, "disable"},
+        {"sslmode", LEAT_TLS_PREFER, "prefer"},
+        {"sslmode", LEAT_TLS_REQUIRE, "require"},
+        {"sslmode", LEAT_TLS_VERIFY_CA, "verify-ca"},
+        {"sslmode", LEAT_TLS_VERIFY_FULL, "verify-full"},
         {"resume", MY_RESUME_AUTO, "auto"},
         {"resume", MY_RESUME_GTID, "gtid"},
         {"resume", MY_RESUME_POSITION, "position"},
@@ -188,7 +158,6 @@ int main(void)
         cmocka_unit_test(settings__what_is_wrong_is_named),
         cmocka_unit_test(settings__one_way_to_the_password_at_most),
         cmocka_unit_test(settings__patterns_need_their_dots),
-        cmocka_unit_test(settings__tls_is_verified_wherever_a_network_lies_between),
         cmocka_unit_test(settings__the_table_is_whole),
         cmocka_unit_test(settings__choices_stand_where_the_code_expects_them),
     };

@@ -32,12 +32,12 @@ static void define_all(struct batch_test *t, bool expect_new)
         define(t, t->schemas[i], expect_new);
 }
 
-static struct batch_test *test_new(uint64_t stream)
+static struct batch_test *test_new_as(uint64_t stream, bool whole)
 {
     struct batch_test *t = calloc(1, sizeof *t);
     t->c = chance_of(stream);
     leat_arena_init(&t->arena, 512 << 20);
-    t->m = model_new(stream % 2 ? LEAT_COMPRESSION_ZSTD : LEAT_COMPRESSION_NONE);
+    t->m = model_new_as(stream % 2 ? LEAT_COMPRESSION_ZSTD : LEAT_COMPRESSION_NONE, whole);
     t->b = t->m->batch;
     t->origin = (struct leat_origin){.connector = LEAT_SLICE_LITERAL("postgresql"),
                                      .lineage = LEAT_SLICE_LITERAL("7")};
@@ -45,6 +45,11 @@ static struct batch_test *test_new(uint64_t stream)
         t->schemas[i] = chance_schema(&t->c, &t->arena, 1 + i * 3);
     define_all(t, true);
     return t;
+}
+
+static struct batch_test *test_new(uint64_t stream)
+{
+    return test_new_as(stream, false);
 }
 
 static void test_end(struct batch_test *t)
@@ -515,6 +520,106 @@ static void batch__a_whole_transaction_is_never_divided(void **state)
     leat_batch_free(b);
 }
 
+/* --- values ahead of their events ----------------------------------------------------------------
+ */
+
+static struct leat_ahead put_ahead(struct batch_test *t, struct leat_slice value)
+{
+    struct leat_ahead ahead;
+    int status;
+    while ((status = leat_batch_ahead(t->b, value, &ahead, &err)) == LEAT_AGAIN)
+        model_take(t->m);
+    ok(status);
+    return ahead;
+}
+
+static void add_ahead(struct batch_test *t, const struct leat_transaction *x, uint32_t ordinal,
+                      struct leat_slice body, const struct leat_ahead *ahead)
+{
+    struct leat_event e = {
+        .op = LEAT_OP_POST, .ordinal = ordinal, .transaction = x, .topic = LEAT_SLICE_LITERAL("t")};
+    ok(leat_batch_add_ahead(t->b, &e, ahead, &err));
+    e.body = body;
+    expect(t, told(&e));
+}
+
+static void batch__values_ahead_come_with_their_transaction(void **state)
+{
+    (void)state;
+    struct batch_test *t = test_new_as(450, true);
+    struct leat_slice bodies[5];
+    struct leat_ahead ahead[5];
+    for (size_t i = 0; i < 5; i++) {
+        bodies[i] = chance_bytes(&t->c, &t->arena, i == 3 ? 3 << 20 : 700 << 10);
+        ahead[i] = put_ahead(t, bodies[i]);
+    }
+    uint64_t before = t->m->part_next;
+    model_take(t->m);
+    assert_int_equal(t->m->count, 0); /* nobody sees anything yet … */
+    assert_true(t->m->part_count > 0 &&
+                before <= ahead[0].set); /* … and a crash would leave nothing */
+
+    struct leat_event ordinary = {.op = LEAT_OP_POST,
+                                  .body = chance_bytes(&t->c, &t->arena, 200 << 10)};
+    struct leat_transaction x = begin(t);
+    ordinary.transaction = &x;
+    add(t, &ordinary);
+    commit(t, 1, true);
+    ok(leat_batch_position(t->b, LEAT_SLICE_LITERAL("one"), &err));
+    model_take(t->m);
+    assert_true(t->m->part_next > before && t->m->part_next <= ahead[0].set);
+
+    x = begin(t);
+    for (uint32_t i = 0; i < 5; i++)
+        add_ahead(t, &x, i, bodies[i], &ahead[i]);
+    ordinary.ordinal = 5;
+    add(t, &ordinary); /* its own long value is none of those */
+    commit(t, 6, true);
+    ok(leat_batch_position(t->b, LEAT_SLICE_LITERAL("two"), &err));
+    model_take(t->m);
+    assert_true(t->m->part_next > ahead[4].set);
+    assert_all_came(t);
+    test_end(t);
+}
+
+static void batch__values_ahead_that_are_lost_leave_their_numbers(void **state)
+{
+    (void)state;
+    struct batch_test *t = test_new_as(451, true);
+    struct leat_slice body = chance_bytes(&t->c, &t->arena, 700 << 10);
+    struct leat_ahead lost = put_ahead(t, body);
+    model_take(t->m);
+    leat_batch_discard(t->b);
+    define_all(t, false);
+    struct leat_ahead dropped = put_ahead(t, body);
+    assert_true(dropped.set > lost.set);
+    leat_batch_ahead_drop(t->b);
+    struct leat_ahead used = put_ahead(t, body);
+    assert_true(used.set > dropped.set);
+    struct leat_transaction x = begin(t);
+    add_ahead(t, &x, 0, body, &used);
+    commit(t, 1, true);
+    ok(leat_batch_position(t->b, LEAT_SLICE_LITERAL("one"), &err));
+    model_take(t->m);
+    assert_true(t->m->part_next > used.set);
+    assert_all_came(t);
+    test_end(t);
+}
+
+static void batch__what_cannot_go_ahead_is_our_own_mistake(void **state)
+{
+    (void)state;
+    struct batch_test *t = test_new_as(452, true);
+    struct leat_slice body = chance_bytes(&t->c, &t->arena, 100 << 10);
+    struct leat_ahead ahead;
+    gives(LEAT_EBUG,
+          leat_batch_ahead(t->b, leat_slice_of(body.ptr, LEAT_VALUE_INLINE_MAX), &ahead, &err));
+    begin(t);
+    gives(LEAT_EBUG, leat_batch_ahead(t->b, body, &ahead, &err));
+    commit(t, 0, false);
+    test_end(t);
+}
+
 static void batch__an_event_too_large_is_a_limit_and_harms_no_other(void **state)
 {
     (void)state;
@@ -686,6 +791,9 @@ int main(void)
         cmocka_unit_test(batch__is_full_after_a_megabyte_and_loses_nothing),
         cmocka_unit_test(batch__refuses_nothing_short_before_it_says_that_it_is_full),
         cmocka_unit_test(batch__a_whole_transaction_is_never_divided),
+        cmocka_unit_test(batch__values_ahead_come_with_their_transaction),
+        cmocka_unit_test(batch__values_ahead_that_are_lost_leave_their_numbers),
+        cmocka_unit_test(batch__what_cannot_go_ahead_is_our_own_mistake),
         cmocka_unit_test(batch__an_event_too_large_is_a_limit_and_harms_no_other),
         cmocka_unit_test(batch__a_limit_right_before_a_take_loses_nothing),
         cmocka_unit_test(batch__refuses_what_no_reader_would_take),

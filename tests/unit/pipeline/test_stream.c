@@ -254,6 +254,70 @@ static void stream__marks_the_last_event_of_a_transaction(void **state)
     test_end(t);
 }
 
+/* Each commit is a block of one time; every third has a long body. */
+static void write_timed(struct stream_test *t, unsigned blocks)
+{
+    struct writer *w = &t->writers[0];
+    for (unsigned i = 0; i < blocks; i++) {
+        struct leat_event e = {.op = LEAT_OP_MESSAGE,
+                               .ordinal = i,
+                               .event_time_us = 1000 * (int64_t)i,
+                               .body = chance_bytes(&t->c, &t->arena, i % 3 ? 10 : 200 << 10)};
+        writer_add(t, w, &e);
+        writer_commit(t, w);
+    }
+}
+
+static void stream__passes_over_blocks_of_other_times(void **state)
+{
+    (void)state;
+    struct stream_test *t = test_new(610, 64 << 20);
+    struct leat_stream *stream;
+    struct leat_stream_event e;
+    write_timed(t, 20);
+    ok(leat_stream_open(t->g->path, t->g->store, &stream, &err));
+    leat_stream_between(stream, 5000, 7999);
+    ok(leat_stream_seek(stream, 1, &err));
+    for (int64_t ms = 5; ms < 8; ms++) {
+        ok(leat_stream_next(stream, &e, &err));
+        assert_int_equal(e.event.event_time_us, 1000 * ms);
+    }
+    gives(LEAT_EOF, leat_stream_next(stream, &e, &err));
+    leat_stream_between(stream, 0, 0);
+    ok(leat_stream_seek(stream, 2, &err));
+    gives(LEAT_EOF, leat_stream_next(stream, &e, &err));
+    write_timed(t, 100);
+    ok(leat_stream_next(stream, &e, &err)); /* the first of them */
+    gives(LEAT_AGAIN, leat_stream_next(stream, &e, &err));
+    gives(LEAT_EOF, leat_stream_next(stream, &e, &err));
+    leat_stream_between(stream, INT64_MIN, INT64_MAX);
+    ok(leat_stream_seek(stream, 1, &err));
+    for (int i = 0; i < 20; i++)
+        ok(leat_stream_next(stream, &e, &err));
+    leat_stream_close(stream);
+    test_end(t);
+}
+
+static void stream__leaves_long_values_where_they_are(void **state)
+{
+    (void)state;
+    struct stream_test *t = test_new(611, 64 << 20);
+    struct leat_stream *stream;
+    struct leat_stream_event e;
+    write_timed(t, 9);
+    ok(leat_stream_open(t->g->path, t->g->store, &stream, &err));
+    for (int without = 1; without >= 0; without--) {
+        leat_stream_without_longs(stream, without);
+        ok(leat_stream_seek(stream, 1, &err));
+        for (unsigned i = 0; i < 9; i++) {
+            ok(leat_stream_next(stream, &e, &err));
+            assert_int_equal(e.event.body.len, i % 3 ? 10 : without ? 0 : 200 << 10);
+        }
+    }
+    leat_stream_close(stream);
+    test_end(t);
+}
+
 static void stream__reads_more_definitions_than_it_keeps(void **state)
 {
     (void)state;
@@ -366,6 +430,8 @@ int main(void)
         cmocka_unit_test(stream__begins_at_any_sequence),
         cmocka_unit_test(stream__follows_its_writer),
         cmocka_unit_test(stream__marks_the_last_event_of_a_transaction),
+        cmocka_unit_test(stream__passes_over_blocks_of_other_times),
+        cmocka_unit_test(stream__leaves_long_values_where_they_are),
         cmocka_unit_test(stream__reads_more_definitions_than_it_keeps),
         cmocka_unit_test(stream__never_passes_over_what_it_cannot_read),
         cmocka_unit_test(stream__says_when_a_block_holds_fewer_events_than_announced),

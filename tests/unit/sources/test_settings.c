@@ -95,34 +95,6 @@ static void settings__names_default_to_the_instance(void **state)
     assert_string_equal(name, "mine");
 }
 
-static void settings__tls_is_verified_wherever_a_network_lies_between(void **state)
-{
-    (void)state;
-    static const struct {
-        const char *host, *mode;
-    } CASES[] = {
-        {"/var/run/postgresql", "disable"},
-        {"localhost", "prefer"},
-        {"127.0.0.1", "prefer"},
-        {"127.8.8.8", "prefer"},
-        {"::1", "prefer"},
-        {"db.example.org", "verify-full"},
-        {"10.0.0.1", "verify-full"},
-        {"127.example.org", "verify-full"},
-        {"localhost.example.org", "verify-full"},
-        {"127.0.0.1,db.example.org", "verify-full"},
-        {"::", "verify-full"},
-        {"", "verify-full"},
-    };
-    for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
-        struct pg_settings s = plain();
-        s.host = CASES[i].host;
-        assert_string_equal(pg_settings_sslmode(&s), CASES[i].mode);
-        s.sslmode = PG_SSL_REQUIRE;
-        assert_string_equal(pg_settings_sslmode(&s), "require"); /* what was said holds */
-    }
-}
-
 static const struct leat_option *option(const char *name)
 {
     for (const struct leat_option *o = pg_options; o->name; o++)
@@ -146,7 +118,7 @@ static void settings__the_table_is_whole(void **state)
         }
     }
     assert_true(option("database")->flags & LEAT_OPTION_REQUIRED);
-    assert_string_equal(option("sslmode")->choices[PG_SSL_VERIFY_FULL], "verify-full");
+    assert_string_equal(option("sslmode")->choices[LEAT_TLS_VERIFY_FULL], "verify-full");
     assert_string_equal(option("format")->choices[PG_FORMAT_TEXT], "text");
     assert_string_equal(option("partitions")->choices[PG_PARTITIONS_ROOT], "root");
     assert_string_equal(option("on_gap")->choices[LEAT_GAP_RECORD], "record");
@@ -162,7 +134,6 @@ int main(void)
         cmocka_unit_test(settings__one_way_to_the_password_at_most),
         cmocka_unit_test(settings__patterns_need_their_dots),
         cmocka_unit_test(settings__names_default_to_the_instance),
-        cmocka_unit_test(settings__tls_is_verified_wherever_a_network_lies_between),
         cmocka_unit_test(settings__the_table_is_whole),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -14,6 +14,9 @@ static void route__paths_are_taken_apart(void **state)
 {
     (void)state;
     struct route r;
+    route_parse("/api/v1/file/acme/shop/report.0/a", &r);
+    assert_int_equal(r.kind, ROUTE_FILE);
+    assert_string_equal(ROUTE_TENANT(&r), "acme");
     route_parse("/event/acme/shop/order.0/order%20created?key=x&partial=1", &r);
     assert_int_equal(r.kind, ROUTE_EVENT);
     assert_string_equal(ROUTE_TENANT(&r), "acme");
