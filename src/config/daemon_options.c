@@ -110,6 +110,11 @@ static const struct leat_option INGEST_OPTIONS[] = {
     {.name = "memory", .type = LEAT_OPTION_SIZE, .offset = AT(ingest.memory_bytes),
      .fallback = "64MiB", .min = MIB, .max = TIB,
      .doc = "All bodies together that are not answered yet. Above it requests get 503."},
+    {.name = "head_size", .type = LEAT_OPTION_SIZE, .offset = AT(ingest.head_bytes), .fallback = "64KiB",
+     .min = 32 * 1024, .max = MIB,
+     .doc = "Request line and headers together, and some KiB for the answer's; longer ones get 431. Each "
+            "connection takes so much memory, and each request the time to clear it: raise it only for long "
+            "metadata headers."},
     {.name = "rate_per_address", .type = LEAT_OPTION_INT, .offset = AT(ingest.rate_per_address),
      .fallback = "0", .min = 0, .max = 1000000,
      .doc = "Most requests of one address in each rate_window, right or wrong ones; 0: as many as come. They "

@@ -430,7 +430,7 @@ static struct MHD_Daemon *daemon_start(struct leat_ingest *ingest, int fd)
         ingest->certificate ? tls : none, MHD_OPTION_CONNECTION_LIMIT, o->connections_max,
         MHD_OPTION_PER_IP_CONNECTION_LIMIT, o->per_address_max, MHD_OPTION_CONNECTION_TIMEOUT,
         (unsigned)LEAT_INGEST_IDLE_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-        (size_t)LEAT_INGEST_HEAD_BYTES, MHD_OPTION_STRICT_FOR_CLIENT, leat_http_head_strictness(),
+        (size_t)o->head_bytes, MHD_OPTION_STRICT_FOR_CLIENT, leat_http_head_strictness(),
         MHD_OPTION_URI_LOG_CALLBACK, on_target, ingest, MHD_OPTION_NOTIFY_COMPLETED, on_completed,
         ingest, MHD_OPTION_NOTIFY_CONNECTION, on_connection, ingest, MHD_OPTION_END);
 }
