@@ -103,6 +103,8 @@ $(BUILD)/%.o: %.c
 	@mkdir -p $(dir $@)
 	$(call say,CC,$<) $(CC) $(CFLAGS_ALL) $(if $(filter $<,$(DECODERS)),-Wconversion) -MMD -MP -c -o $@ $<
 
+$(BUILD)/src/feed/openapi.o: src/feed/openapi.json
+
 # --- unit tests: tests/unit/<dir>/test_<module>.c, linked with what the layer allows -------------------------
 UNIT := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/*/test_*.c))
 unit_dir = $(notdir $(patsubst %/,%,$(dir $(1))))

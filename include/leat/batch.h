@@ -42,6 +42,12 @@ int leat_batch_begin(struct leat_batch *batch, const struct leat_transaction *tr
 int leat_batch_add(struct leat_batch *batch, const struct leat_event *event,
                    struct leat_err *err) LEAT_MUST_CHECK;
 
+/* The event that was added last can be found again by this: by readers, and by the source itself
+ * (recall.h). `name` says what it is: the attribute that holds it ("externalId"), for readers
+ * compare. */
+int leat_batch_key(struct leat_batch *batch, struct leat_slice name, struct leat_slice value,
+                   struct leat_err *err) LEAT_MUST_CHECK;
+
 /* A value that is stored already and waits for its event. */
 struct leat_ahead {
     uint64_t set, len, hash;

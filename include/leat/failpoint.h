@@ -7,6 +7,7 @@
  * name:action[:n]  action: kill (SIGKILL), stall_ms=N, error (LEAT_FAILPOINT_HIT() is true);
  *                  n: the n-th time it is reached only; without it, every time.
  * Names: after_receive before_commit after_commit before_confirm segment_roll commit_full
+ *        runs_merging runs_merged
  * Threads: any.
  */
 #ifndef LEAT_FAILPOINT_H

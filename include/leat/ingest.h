@@ -37,6 +37,7 @@ enum {
     LEAT_INGEST_HEADERS_MAX = 4,       /* of an answer, beside its content type */
     LEAT_INGEST_ANSWER_MAX = 4 << 20,  /* bytes: 10,000 ids with a verdict each */
     LEAT_INGEST_KEY_ID_MAX = 32,
+    LEAT_INGEST_SCOPE_MAX = 64,
     LEAT_INGEST_LATER = -1,
     LEAT_INGEST_BROKEN = -2,
 };
@@ -51,6 +52,13 @@ enum leat_ingest_right {
 struct leat_ingest_header {
     const char *name; /* static */
     char value[256];
+};
+
+/* What a key is limited to; "" is everything. */
+struct leat_ingest_scope {
+    char tenant[LEAT_INGEST_SCOPE_MAX + 1];
+    char source[LEAT_INGEST_SCOPE_MAX + 1];
+    bool admin;
 };
 
 struct leat_ingest_answer {
@@ -77,6 +85,12 @@ struct leat_ingest_request {
     void *state; /* the source's */
 };
 
+/* A path that a source takes, and what the document of the port says of it. */
+struct leat_ingest_path {
+    const char *methods; /* "GET,DELETE" */
+    const char *path;    /* "/v1/readers/{name}": a name in braces stands for one segment; NULL ends */
+};
+
 struct leat_ingest_ops {
     /* `instance` lives as long as the source. */
     int (*attach)(void *ctx, const char *instance, struct leat_err *err);
@@ -84,6 +98,10 @@ struct leat_ingest_ops {
 
     /* Whether the request is for this source, by method and target alone. */
     bool (*wants)(const void *ctx, const struct leat_ingest_request *request);
+
+    /* All that `wants` may say yes to: what is not in it is 404, so that no path stays undocumented.
+     * NULL: it is not looked at. */
+    const struct leat_ingest_path *paths;
 
     /* The headers are there. */
     int (*begin)(void *ctx, struct leat_ingest_request *request);
@@ -107,9 +125,10 @@ struct leat_ingest_ops {
      * the source streams nothing. */
     ssize_t (*more)(void *ctx, struct leat_ingest_request *request, void *to, size_t max);
 
-    /* Before its first session a source is told again what it stored since that wall time: recall
-     * is called for each transaction, in their order, on the source's own thread. recall NULL: it
-     * wants to know nothing. An error keeps the source from beginning. */
+    /* Before its first session a source is told again what an older leat stored since that wall
+     * time without noting keys (leat_batch_key), so that recall.h cannot find it: recall is called
+     * for each transaction, in their order, on the source's own thread. recall NULL: it wants to
+     * know nothing. An error keeps the source from beginning. */
     int64_t (*recall_since)(void *ctx);
     int (*recall)(void *ctx, const struct leat_transaction *transaction, struct leat_err *err);
 
@@ -135,6 +154,11 @@ int64_t leat_ingest_length(const struct leat_ingest_request *request);
  * `access_token` in the query. */
 unsigned leat_ingest_authorize(struct leat_ingest_request *request, enum leat_ingest_right right,
                                const char *tenant, const char *source) LEAT_MUST_CHECK;
+
+/* As leat_ingest_authorize() for a request that names neither tenant nor source: any key with this
+ * right may, within what it is limited to. */
+unsigned leat_ingest_authorize_scope(struct leat_ingest_request *request, enum leat_ingest_right right,
+                                     struct leat_ingest_scope *ret_scope) LEAT_MUST_CHECK;
 
 /* Goes on with a request that was submitted; the request is the pool's from here on. */
 void leat_ingest_wake(struct leat_ingest_request *request);

@@ -17,6 +17,7 @@
 #include <leat/batch.h>
 #include <leat/ingest.h>
 #include <leat/option.h>
+#include <leat/recall.h>
 #include <leat/report.h>
 #include <leat/source_stats.h>
 
@@ -27,6 +28,7 @@ struct leat_source_env {
     const char *directory; /* the store's: for scratch files without a name, on the same disk */
     int64_t (*room)(const void *store); /* bytes that can be stored yet, about; any thread */
     const void *store;                  /* its argument, longer-lived than the source */
+    struct leat_recall *recall; /* what this source stored earlier; lives as long as the session */
 };
 
 struct leat_source_ops {

@@ -48,7 +48,7 @@ static const char *op_letter(uint8_t op)
 static void put_absent(struct leat_json *j, const struct leat_form_settings *s,
                        const struct leat_column *column, bool key_only)
 {
-    if (s->absent == LEAT_FORM_ABSENT_OMIT || (!key_only && !leat_debezium_can_be_unavailable(column)))
+    if (s->absent == LEAT_FORM_ABSENT_OMIT || (!key_only && !leat_debezium_can_be_unavailable(s, column)))
         return;
     leat_json_key(j, column->name);
     if (key_only)

@@ -24,8 +24,9 @@ extern const struct leat_form leat_form_debezium;
 bool leat_debezium_value(struct leat_json *j, const struct leat_form_settings *s,
                          const struct leat_column *column, const struct leat_value *v) LEAT_MUST_CHECK;
 
-/* False for numbers, dates and their like, whose fields cannot hold a text: an absent one is left out. */
-bool leat_debezium_can_be_unavailable(const struct leat_column *column);
+/* False for numbers, bits, dates and their like, and arrays of them, whose fields cannot hold a text: an
+ * absent one is left out. */
+bool leat_debezium_can_be_unavailable(const struct leat_form_settings *s, const struct leat_column *column);
 
 /* What stands in place of an absent value of that column. */
 void leat_debezium_unavailable(struct leat_json *j, const struct leat_form_settings *s,

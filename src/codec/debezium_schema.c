@@ -342,9 +342,10 @@ static void put_table_name(struct leat_json *j, const struct leat_form_input *in
 }
 
 /* A field that the row leaves out is not in its schema either. */
-static bool is_left_out(const struct leat_row *row, uint32_t i, const struct leat_column *c)
+static bool is_left_out(const struct leat_form_settings *s, const struct leat_row *row, uint32_t i,
+                        const struct leat_column *c)
 {
-    return i < row->count && row->values[i].kind == LEAT_ABSENT && !leat_debezium_can_be_unavailable(c);
+    return i < row->count && row->values[i].kind == LEAT_ABSENT && !leat_debezium_can_be_unavailable(s, c);
 }
 
 static void put_row_type(struct leat_json *j, const struct leat_form_settings *s,
@@ -355,7 +356,7 @@ static void put_row_type(struct leat_json *j, const struct leat_form_settings *s
     open_struct(j);
     for (uint32_t i = 0; r && i < r->column_count; i++) {
         const struct leat_column *c = &r->columns[i];
-        if (!key_only && is_left_out(row, i, c))
+        if (!key_only && is_left_out(s, row, i, c))
             continue;
         put_column(j, s, c, !c->key_ordinal && (key_only || c->nullable != LEAT_NULLABLE_NO));
     }

@@ -437,18 +437,26 @@ bool leat_debezium_value(struct leat_json *j, const struct leat_form_settings *s
     return false;
 }
 
-bool leat_debezium_can_be_unavailable(const struct leat_column *c)
+/* A text in a field that is declared as bytes of a number would be read as one. */
+bool leat_debezium_can_be_unavailable(const struct leat_form_settings *s, const struct leat_column *c)
 {
-    switch ((enum leat_kind)c->kind) {
+    bool array = c->kind == LEAT_ARRAY;
+    switch ((enum leat_kind)(array ? c->element : c->kind)) {
+    case LEAT_INT64: /* in an array, the text's bytes as numbers: so Debezium has it */
+    case LEAT_DATE:
+        return array;
     case LEAT_BOOL:
-    case LEAT_INT64:
     case LEAT_UINT64:
     case LEAT_FLOAT32:
     case LEAT_FLOAT64:
-    case LEAT_DATE:
     case LEAT_TIME:
     case LEAT_TIMESTAMP:
+    case LEAT_BITS:
         return false;
+    case LEAT_DECIMAL:
+        return s->decimal == LEAT_FORM_DECIMAL_STRING;
+    case LEAT_INTERVAL:
+        return s->interval == LEAT_FORM_INTERVAL_STRING;
     default:
         return true;
     }

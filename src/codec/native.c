@@ -19,15 +19,19 @@
 
 /* --- values ---------------------------------------------------------------------------------- */
 
-/* Text where it is UTF-8; what a string cannot hold goes as {"base64":…}. */
+/* Text where it is UTF-8; what a string cannot hold goes as {"base64":…}, which may well fit where the
+ * attempt at a string, with three bytes for each that it replaced, did not. */
 static void put_text(struct leat_json *j, struct leat_slice text)
 {
     struct leat_json before = *j;
-    size_t start = j->buf->len;
+    struct leat_buf *buf = j->buf;
+    size_t start = buf->len;
+    bool full = buf->full;
     if (leat_json_string(j, text))
         return;
     *j = before;
-    j->buf->len = start;
+    buf->len = start;
+    buf->full = full;
     leat_json_object(j);
     LEAT_JSON_NAME(j, "base64");
     leat_json_base64(j, text);
@@ -394,12 +398,15 @@ static void put_columns(struct leat_json *j, const struct leat_schema *r)
 static void put_body(struct leat_json *j, struct leat_slice body)
 {
     struct leat_json before = *j;
-    size_t start = j->buf->len;
+    struct leat_buf *buf = j->buf;
+    size_t start = buf->len;
+    bool full = buf->full;
     LEAT_JSON_NAME(j, "text");
     if (leat_json_string(j, body))
         return;
     *j = before;
-    j->buf->len = start;
+    buf->len = start;
+    buf->full = full;
     LEAT_JSON_NAME(j, "body");
     leat_json_base64(j, body);
 }

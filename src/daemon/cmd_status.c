@@ -15,6 +15,7 @@
 #include "daemon/ask.h"
 #include "daemon/guard.h"
 #include "daemon/holder.h"
+#include "daemon/reader_table.h"
 #include "daemon/show.h"
 #include "store/store.h"
 
@@ -70,6 +71,32 @@ static void print_sources(json_t *sources)
     free(texts);
 }
 
+static void print_readers(json_t *readers)
+{
+    static const char *const HEAD[] = {"READER", "BEHIND", "SEQUENCE", "COMMITTED"};
+    enum { READER_COLUMNS = sizeof HEAD / sizeof *HEAD };
+    size_t count = json_array_size(readers);
+    struct cell *cells = calloc((count + 1) * READER_COLUMNS, sizeof *cells);
+    const char **texts = calloc((count + 1) * READER_COLUMNS, sizeof *texts);
+    if (!cells || !texts)
+        abort();
+    memcpy(texts, HEAD, sizeof HEAD);
+    for (size_t i = 0; i < count; i++) {
+        json_t *reader = json_array_get(readers, i);
+        struct cell *row = &cells[(i + 1) * READER_COLUMNS];
+        snprintf(row[0].text, sizeof row->text, "%.110s", text_of(reader, "name"));
+        snprintf(row[1].text, sizeof row->text, "%lld", (long long)number_of(reader, "lag_events"));
+        snprintf(row[2].text, sizeof row->text, "%lld", (long long)number_of(reader, "sequence"));
+        snprintf(row[3].text, sizeof row->text, "%.19s", text_of(reader, "committed"));
+        for (size_t c = 0; c < READER_COLUMNS; c++)
+            texts[(i + 1) * READER_COLUMNS + c] = row[c].text;
+    }
+    printf("\n");
+    show_table(stdout, texts, READER_COLUMNS, count + 1);
+    free(cells);
+    free(texts);
+}
+
 static void print_problem(const char *where, json_t *error)
 {
     if (!json_is_object(error))
@@ -103,6 +130,8 @@ static void print_running(json_t *page)
            (long long)number_of(store, "first_sequence"), (long long)number_of(store, "last_sequence"),
            show_bytes(number_of(store, "free_bytes")).text);
     print_sources(sources);
+    if (json_array_size(json_object_get(page, "readers")))
+        print_readers(json_object_get(page, "readers"));
     print_problem("store", json_object_get(store, "problem"));
     json_array_foreach(sources, i, source)
         if (in_trouble(source))
@@ -114,6 +143,7 @@ static void print_running(json_t *page)
 struct known {
     const char *path, *reason, *holder; /* of the store; why we look here; who writes it, or "" */
     struct leat_store_reader *reader;
+    struct leat_readers *readers;
     struct leat_store_usage usage;
     struct leat_json json;
 };
@@ -182,6 +212,9 @@ static int print_known_json(const struct known *k, struct leat_err *err)
     leat_json_array(j);
     int status = leat_store_reader_sources(k->reader, put_source, j, err);
     leat_json_array_end(j);
+    LEAT_JSON_NAME(j, "readers");
+    if (!status)
+        status = reader_table_json(k->readers, k->usage.last_sequence, j, err);
     leat_json_object_end(j);
     if (!status)
         printf("%s\n", leat_buf_text(&buf));
@@ -205,6 +238,14 @@ static int print_source(void *arg, const char *instance, const struct leat_store
     return LEAT_OK;
 }
 
+static int note_any(void *arg, const struct leat_named_reader *reader, struct leat_err *err)
+{
+    (void)reader;
+    (void)err;
+    *(bool *)arg = true;
+    return LEAT_OK;
+}
+
 static int print_known(const struct known *k, struct leat_err *err)
 {
     if (k->holder[0])
@@ -217,7 +258,14 @@ static int print_known(const struct known *k, struct leat_err *err)
            show_bytes(k->usage.bytes).text, k->usage.segment_count,
            (unsigned long long)k->usage.first_sequence, (unsigned long long)k->usage.last_sequence,
            show_time(k->usage.oldest_event_us).text, show_bytes(k->usage.free_bytes).text);
-    return leat_store_reader_sources(k->reader, print_source, NULL, err);
+    int status = leat_store_reader_sources(k->reader, print_source, NULL, err);
+    bool any = false;
+    if (!status)
+        status = leat_readers_each(k->readers, note_any, &any, err);
+    if (status || !any)
+        return status;
+    printf("\n");
+    return reader_table_print(k->readers, k->usage.last_sequence, err);
 }
 
 static int look_into_store(const char *path, const char *reason, bool json, struct leat_err *err)
@@ -234,7 +282,10 @@ static int look_into_store(const char *path, const char *reason, bool json, stru
     }
     status = leat_store_reader_usage(k.reader, &k.usage, err);
     if (!status)
+        status = leat_readers_open(path, NULL, &k.readers, err);
+    if (!status)
         status = json ? print_known_json(&k, err) : print_known(&k, err);
+    leat_readers_close(k.readers);
     leat_store_reader_close(k.reader);
     return status;
 }

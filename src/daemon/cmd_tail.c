@@ -42,6 +42,8 @@ struct tail {
     const struct leat_form *form;
     struct leat_form_settings settings;
     const char *source; /* NULL: all */
+    uint32_t source_id; /* its number; 0: not known */
+    const char *external_id; /* of that source */
     const char *table;
     unsigned ops;       /* a bit per enum leat_op; 0: all */
     uint64_t from;
@@ -118,7 +120,10 @@ static int parse(const struct command_line *line, struct tail *t, struct leat_er
     const char *since = command_text(line, "since");
     t->source = command_text(line, "source");
     t->table = command_text(line, "table");
+    t->external_id = command_text(line, "external-id");
     t->follow = command_flag(line, "follow");
+    if (t->external_id && !t->source)
+        return leat_fail(err, LEAT_ECONFIG, "--external-id is one source's: give --source, too");
     int status = parse_form(line, t, err);
     if (!status)
         status = parse_ops(command_text(line, "op"), &t->ops, err);
@@ -144,19 +149,58 @@ static bool table_wanted(const char *pattern, const struct leat_schema *relation
     return fnmatch(pattern, name, 0) == 0;
 }
 
+static bool has_external_id(const struct leat_event *event, const char *id)
+{
+    struct leat_form_attrs attrs = {.event = event};
+    const struct leat_attr *attr;
+    struct leat_value value;
+    while (leat_form_next_attr(&attrs, &attr, &value))
+        if (leat_slice_equal(attr->name, LEAT_SLICE_LITERAL("externalId")))
+            return leat_kind_is_text(value.kind) && leat_slice_equal(value.text, leat_slice_text(id));
+    return false;
+}
+
 static bool wanted(const struct tail *t, const struct leat_stream_event *e)
 {
     return (!t->ops || t->ops >> e->event.op & 1) && e->ingested_at_us >= t->since_us &&
            (!t->source || strcmp(t->source, e->instance) == 0) &&
+           (!t->external_id || has_external_id(&e->event, t->external_id)) &&
            (!t->table || table_wanted(t->table, e->event.relation));
 }
 
 /* --- where to begin --------------------------------------------------------------------------- */
 
+static int source_number(void *arg, const char *instance, const struct leat_store_source *source,
+                         struct leat_err *err)
+{
+    struct tail *t = arg;
+    (void)err;
+    if (strcmp(t->source, instance) == 0)
+        t->source_id = source->id;
+    return LEAT_OK;
+}
+
+/* Blocks of other sources are not decompressed, and with a key only events that may have it are read. A
+ * source that never stored anything has no number yet; then all is read and compared. */
+static int narrow(struct tail *t, struct leat_err *err)
+{
+    struct leat_slice id = leat_slice_text(t->external_id);
+    int status = t->source ? leat_store_reader_sources(leat_stream_reader(t->stream), source_number, t, err)
+                           : LEAT_OK;
+    if (status || !t->source_id)
+        return status;
+    leat_stream_only(t->stream, t->source_id);
+    if (id.len)
+        leat_stream_keyed(t->stream, leat_lookup_hash(t->source_id, LEAT_SLICE_LITERAL("externalId"), id));
+    return LEAT_OK;
+}
+
 static int begin(struct tail *t, struct leat_err *err)
 {
     uint64_t from = t->from, since = 0;
     int status = t->since_us ? leat_stream_find_since(t->stream, t->since_us, &since, err) : LEAT_OK;
+    if (!status)
+        status = narrow(t, err);
     if (status)
         return status;
     return leat_stream_seek(t->stream, since > from ? since : from, err);

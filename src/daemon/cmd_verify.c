@@ -133,7 +133,9 @@ static int judge(struct verdict *v, int how, struct leat_err *err)
     if (WIFSIGNALED(how)) {
         char text[200];
         snprintf(text, sizeof text, "%s behind sequence %llu kills the process that reads it: ",
-                 page->what == VERIFY_OFFSETS ? "the offsets" : "what lies",
+                 page->what == VERIFY_OFFSETS ? "the offsets"
+                 : page->what == VERIFY_RUNS  ? "the look-up runs"
+                                              : "what lies",
                  (unsigned long long)(page->at ? page->at - 1 : 0));
         damage_add(v, text, strsignal(WTERMSIG(how)));
         return LEAT_EDATA;
@@ -201,6 +203,10 @@ static int verify(struct verdict *v, struct leat_err *err)
     v->sources = v->page->sources;
     if (status == LEAT_OK || status == LEAT_EDATA)
         status = log_run(v, err);
+    if (!status && !v->damage_count) /* else the same damage would be met again */
+        status = child_run(v, VERIFY_RUNS, v->page->at, err);
+    if (status == LEAT_EDATA)
+        status = LEAT_OK;
     draw_end(v);
     return status;
 }

@@ -32,6 +32,7 @@ static const struct command_option TAIL_OPTIONS[] = {
     {"from", 0, "SEQ", "from this sequence on"},
     {"since", 0, "TIME", "stored since then: 10m, 2h, 2026-11-21T03:41:00Z (UTC unless it says)"},
     {"source", 0, "NAME", "of this source only"},
+    {"external-id", 0, "TEXT", "with --source: posts with this external id, found without reading the others"},
     {"table", 0, "S.T", "of this table only; * and ? stand for any text and any letter"},
     {"op", 0, "LIST", "these operations only: create,update,delete,truncate,read,message,…"},
     {"follow", 'f', NULL, "wait for more, until interrupted"},
@@ -60,6 +61,10 @@ static const struct command_option KEYS_OPTIONS[] = {
     {"rights", 0, "LIST", "create: write (default), read, admin"},
     {"label", 0, "TEXT", "create: whose it is, for people"},
     OPTION_END,
+};
+
+static const struct command_option READERS_OPTIONS[] = {
+    OPTION_CONFIG, OPTION_STORE, OPTION_JSON, OPTION_END,
 };
 
 static const struct command_option FILE_OPTIONS[] = {
@@ -112,6 +117,13 @@ const struct command commands[] = {
      "that one can be exchanged without a pause. A running daemon follows within a second. list tells\n"
      "when a key was last used, to the hour.",
      KEYS_OPTIONS, 2, cmd_keys},
+    {"readers", "who follows the stream under a name, and how far",
+     "readers list [-c FILE | --store DIR] [--json]\n"
+     "readers show NAME\n"
+     "readers drop NAME\n",
+     "A reader is made by its first commit over HTTP. One that is dropped is forgotten: under its name\n"
+     "reading begins anew, and nothing is kept for it any more. Works beside a running daemon.",
+     READERS_OPTIONS, 2, cmd_readers},
     {"file", "files that were brought over HTTP", "file get ID [-o FILE [--json]] [-c FILE | --store DIR]\n",
      "Puts a file together from its events, by the id of any of them, and checks its SHA-256. Without\n"
      "--output it goes to standard output. Works beside a running daemon. Ends with 3 when it is damaged:\n"

@@ -23,6 +23,7 @@ int cmd_tail(const struct command_line *line);
 int cmd_offsets(const struct command_line *line);
 int cmd_verify(const struct command_line *line);
 int cmd_keys(const struct command_line *line);
+int cmd_readers(const struct command_line *line);
 int cmd_file(const struct command_line *line);
 int cmd_config(const struct command_line *line);
 

@@ -5,13 +5,20 @@
 #include "daemon/connectors.h"
 #include "feed/feed.h"
 #include "feed/files.h"
+#include "feed/flowcore.h"
+#include "feed/named.h"
+#include "feed/openapi.h"
 
 #include <stdlib.h>
 #include <string.h>
 
+enum { OWN_MOUNTS = 5 }; /* beside the sources', at most */
+
 struct intake {
     struct leat_ingest *ingest;
     struct feed *feed;
+    struct named *named;
+    struct flowcore *flowcore;
     struct feed_files *files;
     struct leat_api_keys *keys;
     struct leat_keyring *keyring;
@@ -82,6 +89,16 @@ static int feed_open(struct intake *intake, struct engine *engine, struct leat_e
         return status;
     leat_committer_watch(engine->committer, feed_wake_fd(intake->feed));
     intake->mounts[intake->mount_count++] = (struct leat_ingest_mount){&feed_ops, intake->feed, "feed"};
+    status = named_new(engine->store, &intake->named, err);
+    if (status)
+        return status;
+    intake->mounts[intake->mount_count++] = (struct leat_ingest_mount){&named_ops, intake->named, "readers"};
+    status = flowcore_new(engine->store, &intake->flowcore, err);
+    if (status)
+        return status;
+    intake->mounts[intake->mount_count++] =
+        (struct leat_ingest_mount){&flowcore_ops, intake->flowcore, "flowcore"};
+    intake->mounts[intake->mount_count++] = (struct leat_ingest_mount){&openapi_ops, NULL, "openapi"};
     status = feed_files_new(engine->store, &intake->files, err);
     if (!status)
         intake->mounts[intake->mount_count++] =
@@ -94,7 +111,7 @@ static int parts_open(struct intake *intake, struct engine *engine, struct leat_
     struct leat_ingest_options options = options_of(engine->config);
     const char *path = leat_config_settings(engine->config)->store.path;
     intake->address = options.listen;
-    intake->mounts = calloc(leat_config_instance_count(engine->config) + 3, sizeof *intake->mounts);
+    intake->mounts = calloc(leat_config_instance_count(engine->config) + OWN_MOUNTS, sizeof *intake->mounts);
     int status = intake->mounts ? LEAT_OK : leat_fail(err, LEAT_ERETRY, "out of memory for sources");
     if (!status)
         status = attach_all(intake, engine->config, err);
@@ -132,6 +149,10 @@ int intake_listen(struct intake *intake, struct leat_err *err)
         return LEAT_OK;
     int status = feed_start(intake->feed, err);
     if (!status)
+        status = named_start(intake->named, err);
+    if (!status)
+        status = flowcore_start(intake->flowcore, err);
+    if (!status)
         status = feed_files_start(intake->files, err);
     if (!status)
         status = leat_ingest_start(intake->ingest, err);
@@ -146,6 +167,8 @@ void intake_close(struct intake *intake)
     if (!intake)
         return;
     feed_stop(intake->feed);
+    named_stop(intake->named);
+    flowcore_stop(intake->flowcore);
     feed_files_stop(intake->files);
     leat_ingest_close(intake->ingest);
     while (intake->mount_count) {
@@ -153,6 +176,8 @@ void intake_close(struct intake *intake)
         mount->ops->detach(mount->ctx);
     }
     feed_free(intake->feed);
+    named_free(intake->named);
+    flowcore_free(intake->flowcore);
     feed_files_free(intake->files);
     leat_keyring_free(intake->keyring);
     leat_api_keys_close(intake->keys);
@@ -168,4 +193,14 @@ const struct leat_ingest_stats *intake_stats(const struct intake *intake)
 const struct feed_stats *intake_feed_stats(const struct intake *intake)
 {
     return feed_stats(intake->feed);
+}
+
+const struct named_stats *intake_named_stats(const struct intake *intake)
+{
+    return named_stats(intake->named);
+}
+
+const struct flowcore_stats *intake_flowcore_stats(const struct intake *intake)
+{
+    return flowcore_stats(intake->flowcore);
 }

@@ -14,6 +14,8 @@
 
 #include "daemon/engine.h"
 #include "feed/feed.h"
+#include "feed/flowcore.h"
+#include "feed/named.h"
 #include "http/ingest.h"
 
 struct intake;
@@ -28,5 +30,7 @@ void intake_close(struct intake *intake);                                       
 
 const struct leat_ingest_stats *intake_stats(const struct intake *intake);
 const struct feed_stats *intake_feed_stats(const struct intake *intake);
+const struct named_stats *intake_named_stats(const struct intake *intake);
+const struct flowcore_stats *intake_flowcore_stats(const struct intake *intake);
 
 #endif

@@ -3,6 +3,7 @@
 #include <leat/clock.h>
 #include <leat/log.h>
 
+#include "daemon/reader_gauges.h"
 #include "daemon/status_page.h"
 #include "http/ingest.h"
 #include "http/server.h"
@@ -19,6 +20,7 @@ struct pages {
     struct leat_metrics_store store;
     struct leat_metrics_process process;
     struct leat_metrics_state *states; /* one per runner */
+    struct reader_gauges *readers;
 };
 
 /* --- figures that nobody writes as they change: copied before an exposition
@@ -82,6 +84,7 @@ static unsigned page_metrics(void *arg, struct leat_buf *body, const char **ret_
 {
     struct pages *p = arg;
     *ret_content_type = LEAT_METRICS_CONTENT_TYPE;
+    reader_gauges_follow(p->readers);
     leat_metrics_expose(p->metrics, body);
     return 200;
 }
@@ -202,10 +205,16 @@ int pages_open(struct engine *engine, const struct intake *intake, struct pages 
     int status = leat_metrics_new(&p->metrics, err);
     if (!status)
         status = register_all(p, err);
+    if (!status)
+        status = reader_gauges_new(engine->store, p->metrics, &p->readers, err);
     if (!status && intake)
         status = register_one(p, leat_ingest_metrics, NULL, intake_stats(intake), err);
     if (!status && intake)
         status = register_one(p, feed_metrics, NULL, intake_feed_stats(intake), err);
+    if (!status && intake)
+        status = register_one(p, named_metrics, NULL, intake_named_stats(intake), err);
+    if (!status && intake)
+        status = register_one(p, flowcore_metrics, NULL, intake_flowcore_stats(intake), err);
     if (!status)
         status = listen_on(p, leat_config_settings(engine->config)->http.listen, err);
     if (status) {
@@ -221,6 +230,7 @@ void pages_close(struct pages *p)
     if (!p)
         return;
     leat_http_close(p->http);
+    reader_gauges_free(p->readers);
     leat_metrics_free(p->metrics);
     free(p->states);
     free(p);

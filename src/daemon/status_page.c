@@ -1,8 +1,10 @@
 #include "daemon/status_page.h"
 
 #include <leat/clock.h>
+#include <leat/log.h>
 
 #include "codec/json_writer.h"
+#include "daemon/reader_table.h"
 
 #include <unistd.h>
 
@@ -115,6 +117,19 @@ static void put_store(struct leat_json *j, const struct engine *e)
     leat_json_object_end(j);
 }
 
+static void put_readers(struct leat_json *j, struct leat_store *store)
+{
+    struct leat_readers *readers;
+    struct leat_err err;
+    if (leat_readers_open(leat_store_path(store), store, &readers, &err)) {
+        leat_json_null(j);
+        return;
+    }
+    if (reader_table_json(readers, leat_store_durable(store), j, &err))
+        leat_log_err(LEAT_LOG_ERROR, "readers", NULL, "cannot be read", &err);
+    leat_readers_close(readers);
+}
+
 void status_page(const struct engine *e, struct leat_buf *buf)
 {
     struct leat_json json = leat_json_at(buf), *j = &json;
@@ -136,5 +151,7 @@ void status_page(const struct engine *e, struct leat_buf *buf)
     for (size_t i = 0; i < e->runner_count; i++)
         put_source(j, e->runners[i]);
     leat_json_array_end(j);
+    LEAT_JSON_NAME(j, "readers");
+    put_readers(j, e->store);
     leat_json_object_end(j);
 }

@@ -196,10 +196,23 @@ static int offsets_run(const char *path, struct verify_page *page, struct leat_e
     return status;
 }
 
+static int runs_run(const char *path, struct leat_err *err)
+{
+    struct leat_store_reader *reader;
+    uint64_t entries;
+    int status = leat_store_reader_open(path, NULL, &reader, err);
+    if (status)
+        return status;
+    status = leat_store_reader_check_runs(reader, &entries, err);
+    leat_store_reader_close(reader);
+    return status;
+}
+
 void verify_run(const char *store_path, struct verify_page *page)
 {
     struct leat_err err;
     int status = page->what == VERIFY_OFFSETS ? offsets_run(store_path, page, &err)
+                 : page->what == VERIFY_RUNS  ? runs_run(store_path, &err)
                                               : log_run(store_path, page, &err);
     page->code = status;
     snprintf(page->text, sizeof page->text, "%s", status ? err.text : "");

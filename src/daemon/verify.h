@@ -5,7 +5,8 @@
  * Checked are, by the store's reader, both hashes of every block, the chain, the density of
  * sequences, parts and schemas (I7); by the stream, that every record can be decoded; by writing
  * each event as JSON, that every value can; and here, per source (I4): the events of one
- * transaction stand together, their ordinals rise, and none passes the transaction's total.
+ * transaction stand together, their ordinals rise, and none passes the transaction's total. Of look-up
+ * runs every page, their order and their number.
  *
  * Threads: the child writes, the parent reads `at`, `events` and `last_sequence` meanwhile; the
  * rest after its end.
@@ -16,7 +17,7 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
-enum verify_what { VERIFY_OFFSETS, VERIFY_LOG };
+enum verify_what { VERIFY_OFFSETS, VERIFY_LOG, VERIFY_RUNS };
 
 struct verify_page {
     enum verify_what what;

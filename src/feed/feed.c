@@ -1,8 +1,10 @@
 #include "feed/feed.h"
 
 #include <leat/clock.h>
+#include <leat/log.h>
 
 #include "feed/reading.h"
+#include "store/readers.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -15,6 +17,7 @@ enum { NO_ROOM_MS = 20, IDLE_MS = 1000 };
 
 struct feed {
     struct feed_reader reader;
+    struct leat_readers *named;
     struct feed_stats stats;
     pthread_mutex_t lock; /* of these three */
     struct feed_reading *incoming, **last;
@@ -129,6 +132,36 @@ static const char *parse(const struct leat_ingest_request *request, struct feed_
     return problem;
 }
 
+static bool named_fits(const struct leat_ingest_scope *scope, const struct leat_named_reader *named)
+{
+    return scope->admin ||
+           (strcmp(scope->tenant, named->tenant) == 0 && strcmp(scope->source, named->source) == 0);
+}
+
+/* A reader with a name begins where it has committed, unless a browser goes on by itself. 0, or the
+ * answer is filled in. */
+static unsigned resume(struct feed *f, struct leat_ingest_request *request, struct feed_query *query)
+{
+    const char *last = leat_ingest_header(request, "Last-Event-ID");
+    struct leat_ingest_scope scope;
+    struct leat_named_reader named;
+    struct leat_err err;
+    if (!query->reader[0] || leat_ingest_authorize_scope(request, LEAT_INGEST_READ, &scope))
+        return request->answer.status;
+    int status = leat_readers_get(f->named, query->reader, &named, &err);
+    if (status < 0) {
+        leat_log_err(LEAT_LOG_ERROR, "feed", query->reader, "cannot read a reader's cursor", &err);
+        refuse(request, status == LEAT_ERETRY ? 503 : 500,
+               "the reader's cursor cannot be read; the log says why");
+    } else if (!status && !named_fits(&scope, &named)) {
+        refuse(request, 403, "the reader belongs to keys with other limits");
+    } else if (!status && !(last && *last)) {
+        query->after = FEED_AFTER_CURSOR;
+        query->cursor = (struct feed_cursor){leat_store_tag(f->reader.store), named.sequence};
+    }
+    return request->answer.status;
+}
+
 static int begin(void *ctx, struct leat_ingest_request *request)
 {
     struct feed *f = ctx;
@@ -141,6 +174,8 @@ static int begin(void *ctx, struct leat_ingest_request *request)
         return LEAT_OK;
     if (problem)
         return refuse(request, 400, problem);
+    if (resume(f, request, &query))
+        return LEAT_OK;
     struct feed_reading *r = calloc(1, sizeof *r);
     if (!r)
         return refuse(request, 503, "no memory; try again");
@@ -284,9 +319,15 @@ static void release(void *ctx, struct leat_ingest_request *request)
     f->stats.readers--;
 }
 
+static const struct leat_ingest_path PATHS[] = {
+    {"GET", "/v1/events"},
+    {NULL, NULL},
+};
+
 const struct leat_ingest_ops feed_ops = {.attach = attach,
                                          .detach = detach,
                                          .wants = wants,
+                                         .paths = PATHS,
                                          .begin = begin,
                                          .finish = finish,
                                          .submit = submit,
@@ -310,6 +351,8 @@ int feed_new(struct leat_store *store, struct feed **ret_feed, struct leat_err *
     f->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     int status = f->wake_fd < 0 ? leat_fail_errno(err, LEAT_ERETRY, errno, "cannot make an eventfd")
                                 : leat_stream_open(leat_store_path(store), store, &f->reader.stream, err);
+    if (!status)
+        status = leat_readers_open(leat_store_path(store), store, &f->named, err);
     if (status) {
         feed_free(f);
         return status;
@@ -345,6 +388,7 @@ void feed_free(struct feed *f)
     if (!f)
         return;
     leat_stream_close(f->reader.stream);
+    leat_readers_close(f->named);
     leat_buf_release(&f->reader.line);
     if (f->wake_fd >= 0)
         close(f->wake_fd);

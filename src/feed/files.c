@@ -332,9 +332,15 @@ static void release(void *ctx, struct leat_ingest_request *request)
     f->readers--;
 }
 
+static const struct leat_ingest_path PATHS[] = {
+    {"GET", "/v1/files/{id}"},
+    {NULL, NULL},
+};
+
 const struct leat_ingest_ops feed_files_ops = {.attach = attach,
                                                .detach = detach,
                                                .wants = wants,
+                                               .paths = PATHS,
                                                .begin = begin,
                                                .finish = finish,
                                                .submit = submit,

@@ -117,22 +117,34 @@ static const char *set_format(struct feed_query *q, const char *text)
     return q->form ? NULL : "format: native or debezium";
 }
 
+static const char *set_reader(struct feed_query *q, const char *text)
+{
+    if (!leat_reader_name_valid(text))
+        return "reader: 1 to 64 letters, digits, dots, dashes and underscores";
+    memcpy(q->reader, text, strlen(text) + 1);
+    return NULL;
+}
+
 static const char *set_text(char *to, const char *text)
 {
     memcpy(to, text, strlen(text) + 1);
     return NULL;
 }
 
-enum name { AFTER, SOURCE, TENANT, TABLE, TYPE, FROM, TO, LIMIT, WAIT, FORMAT, KEY, TOKEN, NAMES };
+enum name {
+    AFTER, READER, SOURCE, TENANT, TABLE, TYPE, EXTERNAL_ID, FROM, TO, LIMIT, WAIT, FORMAT, KEY, TOKEN, NAMES
+};
 
-static const char *const NAME[NAMES] = {"after", "source", "tenant", "table",  "type", "from",
-                                        "to",    "limit",  "wait",   "format", "key",  "access_token"};
+static const char *const NAME[NAMES] = {"after", "reader", "source", "tenant", "table", "type", "external_id",
+                                        "from", "to", "limit", "wait", "format", "key", "access_token"};
 
 static const char *set(struct feed_query *q, enum name name, const char *text, int64_t now_us)
 {
     switch (name) {
     case AFTER:
         return feed_query_after(q, text);
+    case READER:
+        return set_reader(q, text);
     case SOURCE:
         return set_text(q->source, text);
     case TENANT:
@@ -141,6 +153,8 @@ static const char *set(struct feed_query *q, enum name name, const char *text, i
         return set_text(q->table, text);
     case TYPE:
         return set_text(q->type, text);
+    case EXTERNAL_ID:
+        return set_text(q->external_id, text);
     case FROM:
         return set_time(text, now_us, &q->from_us);
     case TO:
@@ -173,8 +187,8 @@ static const char *parameter(struct feed_query *q, const char *at, size_t len, i
     size_t name_len = equals ? (size_t)(equals - at) : len;
     enum name name = name_find(at, name_len);
     if (name == NAMES)
-        return "a parameter is unknown; there are after, source, tenant, table, type, from, to, limit, "
-               "wait, format";
+        return "a parameter is unknown; there are after, reader, source, tenant, table, type, external_id, "
+               "from, to, limit, wait, format";
     if (name == KEY || name == TOKEN)
         return NULL;
     if (q->given >> name & 1)
@@ -201,6 +215,8 @@ const char *feed_query_parse(const char *target, int64_t now_us, struct feed_que
             problem = parameter(ret_query, at, len, now_us);
         at += len + (at[len] == '&');
     }
+    if (!problem && ret_query->external_id[0] && !ret_query->source[0])
+        problem = "external_id: it is one source's; give source, too";
     return problem;
 }
 
@@ -238,14 +254,14 @@ static bool type_fits(const char *list, const struct leat_event *event)
     }
 }
 
-static bool tenant_fits(const char *tenant, const struct leat_event *event)
+static bool attr_fits(const char *name, const char *text, const struct leat_event *event)
 {
     struct leat_form_attrs attrs = {.event = event};
     const struct leat_attr *attr;
     struct leat_value value;
     while (leat_form_next_attr(&attrs, &attr, &value))
-        if (leat_slice_equal(attr->name, leat_slice_text("tenant")))
-            return leat_kind_is_text(value.kind) && leat_slice_equal(value.text, leat_slice_text(tenant));
+        if (leat_slice_equal(attr->name, leat_slice_text(name)))
+            return leat_kind_is_text(value.kind) && leat_slice_equal(value.text, leat_slice_text(text));
     return false;
 }
 
@@ -254,5 +270,6 @@ bool feed_query_wants(const struct feed_query *q, const char *instance, const st
     return (!q->source[0] || strcmp(q->source, instance) == 0) &&
            (!q->table[0] || table_fits(q->table, event->relation)) &&
            (!q->type[0] || type_fits(q->type, event)) &&
-           (!q->tenant[0] || tenant_fits(q->tenant, event));
+           (!q->external_id[0] || attr_fits("externalId", q->external_id, event)) &&
+           (!q->tenant[0] || attr_fits("tenant", q->tenant, event));
 }

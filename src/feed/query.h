@@ -2,7 +2,9 @@
  * What a reader asks for: GET /v1/events?name=value&…
  *
  *     after    a cursor, "start" (the default) or "end": only what is stored from now on
+ *     reader   a name: behind what it has committed; `after` is for one that has not yet
  *     source   an instance's name                     table   "schema.table" or "table", with *
+ *     external_id   of posts, exactly; with source
  *     tenant   of posts                               type    a,b,…: operations, or event types with *
  *     from,to  time of storing, [from, to): ISO 8601, or a span back from now ("10m")
  *     limit    events of an answer, 1 to 10,000       format  native, debezium
@@ -18,6 +20,7 @@
 
 #include "codec/form.h"
 #include "feed/cursor.h"
+#include "store/readers.h"
 
 enum {
     FEED_PATTERN_MAX = 255,
@@ -31,7 +34,9 @@ enum feed_after { FEED_AFTER_START, FEED_AFTER_END, FEED_AFTER_CURSOR };
 struct feed_query {
     enum feed_after after;
     struct feed_cursor cursor;
-    char source[FEED_PATTERN_MAX + 1]; /* these four: "": all */
+    char reader[LEAT_READER_NAME_MAX + 1]; /* "": none */
+    char source[FEED_PATTERN_MAX + 1]; /* these five: "": all */
+    char external_id[FEED_PATTERN_MAX + 1];
     char tenant[FEED_PATTERN_MAX + 1];
     char table[FEED_PATTERN_MAX + 1];
     char type[FEED_PATTERN_MAX + 1];

@@ -72,8 +72,12 @@ static enum feed_turn begin(struct feed_reader *reader, struct feed_reading *r)
     int status = leat_store_reader_usage(leat_stream_reader(reader->stream), &usage, &err);
     if (!status && r->query.from_us) {
         reader->lost = true;
-        leat_stream_only(reader->stream, reader->only = 0);
+        leat_stream_only(reader->stream, reader->only = 0); /* and not by key: a seek follows */
         status = leat_stream_find_since(reader->stream, r->query.from_us, &since, &err);
+    }
+    if (!status && r->query.to_us && r->query.to_us <= leat_clock_wall_us()) {
+        reader->lost = true;
+        status = leat_stream_find_since(reader->stream, r->query.to_us, &r->until, &err);
     }
     if (status)
         return broken(reader, r, &err);
@@ -98,16 +102,27 @@ static int source_find(void *arg, const char *instance, const struct leat_store_
     return LEAT_OK;
 }
 
+/* 0: events are not asked for by external id. */
+static uint64_t key_hash(const struct feed_reading *r)
+{
+    struct leat_slice id = leat_slice_text(r->query.external_id);
+    return id.len ? leat_lookup_hash(r->source_id, LEAT_SLICE_LITERAL("externalId"), id) : 0;
+}
+
 /* The blocks of one source alone are decompressed once its number is known. */
 static int seek(struct feed_reader *reader, struct feed_reading *r, struct leat_err *err)
 {
     int status = LEAT_OK;
     if (r->query.source[0] && !r->source_id)
         status = leat_store_reader_sources(leat_stream_reader(reader->stream), source_find, r, err);
-    if (status || (!reader->lost && reader->only == r->source_id && reader->at == r->position))
+    uint64_t hash = key_hash(r);
+    if (status || (!reader->lost && reader->only == r->source_id && reader->hash == hash &&
+                   reader->at == r->position))
         return status;
     leat_stream_only(reader->stream, r->source_id);
+    leat_stream_keyed(reader->stream, hash);
     reader->only = r->source_id;
+    reader->hash = hash;
     reader->lost = true;
     status = leat_stream_seek(reader->stream, r->position + 1, err);
     reader->lost = status != LEAT_OK;
@@ -237,6 +252,8 @@ enum feed_turn feed_reading_turn(struct feed_reader *reader, struct feed_reading
         r->opened = true; /* its head goes out at once */
         return FEED_TURN_DONE;
     }
+    if (r->until && r->position + 1 >= r->until)
+        return end(r, 0, NULL);
     if (r->query.to_us && !r->event_stream && leat_clock_wall_us() >= r->query.to_us)
         r->query.wait_ms = 0; /* nothing new can fall before it */
     if (leat_store_durable(reader->store) <= r->position) {

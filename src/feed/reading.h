@@ -27,6 +27,7 @@ struct feed_reading {
     unsigned status;          /* 0, or that of a problem */
     const char *problem;
     uint64_t position;        /* the last sequence that was passed */
+    uint64_t until;           /* of query.to, when it is past: nothing from this sequence on; 0: not known */
     uint32_t source_id;       /* of query.source, once it is known */
     int64_t shown;            /* events in `out` */
     struct leat_buf out;
@@ -42,6 +43,7 @@ struct feed_reader {
     struct feed_stats *stats;
     uint64_t at;   /* the stream stands behind this sequence */
     uint32_t only; /* and gives this source */
+    uint64_t hash; /* … of it events with this key; 0: all */
     bool lost;     /* neither is known */
     struct leat_buf line;
 };

@@ -99,22 +99,47 @@ static bool key_allows(const struct leat_api_key *key, enum leat_ingest_right ri
            scope_fits(key->source, source);
 }
 
-unsigned leat_ingest_authorize(struct leat_ingest_request *request, enum leat_ingest_right right,
-                               const char *tenant, const char *source)
+/* False: the answer says that there is none, or none that is valid. */
+static bool key_find(struct leat_ingest_request *request, struct leat_api_key *ret_key)
 {
     struct leat_keyring *keyring = exchange_of(request)->ingest->options.keyring;
     struct leat_credentials credentials;
-    struct leat_api_key key;
     leat_credentials_read(leat_ingest_header(request, "Authorization"), request->target, &credentials);
-    bool known = credentials.given && keyring && leat_keyring_find(keyring, &credentials, &key);
+    bool known = credentials.given && keyring && leat_keyring_find(keyring, &credentials, ret_key);
     leat_secret_wipe(credentials.secret, sizeof credentials.secret);
     if (!known)
         leat_ingest_problem(request, 401, credentials.given ? "the key is not valid" : "a key is needed");
-    else if (!key_allows(&key, right, tenant, source))
+    return known;
+}
+
+static unsigned verdict(struct leat_ingest_request *request, const struct leat_api_key *key, bool allowed)
+{
+    if (!allowed)
         leat_ingest_problem(request, 403, "the key does not allow this");
-    else if (!leat_limit_key((struct leat_exchange *)request, key.id))
-        snprintf(request->key_id, sizeof request->key_id, "%.*s", LEAT_INGEST_KEY_ID_MAX - 1, key.id);
+    else if (!leat_limit_key((struct leat_exchange *)request, key->id))
+        snprintf(request->key_id, sizeof request->key_id, "%.*s", LEAT_INGEST_KEY_ID_MAX - 1, key->id);
     return request->answer.status;
+}
+
+unsigned leat_ingest_authorize(struct leat_ingest_request *request, enum leat_ingest_right right,
+                               const char *tenant, const char *source)
+{
+    struct leat_api_key key;
+    if (!key_find(request, &key))
+        return request->answer.status;
+    return verdict(request, &key, key_allows(&key, right, tenant, source));
+}
+
+unsigned leat_ingest_authorize_scope(struct leat_ingest_request *request, enum leat_ingest_right right,
+                                     struct leat_ingest_scope *ret_scope)
+{
+    struct leat_api_key key;
+    if (!key_find(request, &key))
+        return request->answer.status;
+    snprintf(ret_scope->tenant, sizeof ret_scope->tenant, "%s", key.tenant);
+    snprintf(ret_scope->source, sizeof ret_scope->source, "%s", key.source);
+    ret_scope->admin = (key.rights & LEAT_INGEST_ADMIN) != 0;
+    return verdict(request, &key, (key.rights & (right | LEAT_INGEST_ADMIN)) != 0);
 }
 
 void leat_ingest_wake(struct leat_ingest_request *request)

@@ -154,12 +154,38 @@ static struct leat_http_verdict judge(struct leat_exchange *x, const char *path,
     return verdict.status ? verdict : x->target_verdict;
 }
 
+static bool path_fits(const char *pattern, const char *target)
+{
+    while (*pattern && *target && *target != '?') {
+        if (*pattern == '{') {
+            size_t len = strcspn(target, "/?");
+            pattern += strcspn(pattern, "}") + 1;
+            target += len;
+            if (!len)
+                return false;
+        } else if (*pattern++ != *target++) {
+            return false;
+        }
+    }
+    return !*pattern && (!*target || *target == '?');
+}
+
+static bool is_declared(const struct leat_ingest_mount *mount, const char *target)
+{
+    const struct leat_ingest_path *p = mount->ops->paths;
+    while (p && p->path && !path_fits(p->path, target))
+        p++;
+    if (p && !p->path)
+        LEAT_ERROR("http", mount->instance, "takes a path that its table does not have: answered 404");
+    return !p || p->path;
+}
+
 static const struct leat_ingest_mount *mount_find(struct leat_exchange *x)
 {
     const struct leat_ingest_options *o = &x->ingest->options;
     for (size_t i = 0; i < o->mount_count; i++)
         if (o->mounts[i].ops->wants(o->mounts[i].ctx, &x->request))
-            return &o->mounts[i];
+            return is_declared(&o->mounts[i], x->request.target) ? &o->mounts[i] : NULL;
     return NULL;
 }
 

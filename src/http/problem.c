@@ -13,6 +13,7 @@ static const struct named NAMES[] = {
     {405, "Method Not Allowed", "METHOD_NOT_ALLOWED"},
     {408, "Request Timeout", "REQUEST_TIMEOUT"},
     {409, "Conflict", "CONFLICT"},
+    {410, "Gone", "GONE"},
     {411, "Length Required", "LENGTH_REQUIRED"},
     {413, "Content Too Large", "CONTENT_TOO_LARGE"},
     {414, "URI Too Long", "URI_TOO_LONG"},

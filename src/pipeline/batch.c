@@ -109,6 +109,7 @@ void leat_commit_free(struct leat_commit *c)
     free(c->write.blocks);
     free((void *)c->write.parts);
     free((void *)c->write.schemas);
+    free((void *)c->write.keys);
     free(c->parts_owned);
     free((void *)c->write.token.ptr);
     free(c);
@@ -598,6 +599,20 @@ int leat_batch_add_ahead(struct leat_batch *b, const struct leat_event *e,
     event.body = leat_slice_of(NULL, body->len); /* its length alone is looked at */
     leat_batch_ahead_drop(b);
     return event_add(b, &event, body, err);
+}
+
+int leat_batch_key(struct leat_batch *b, struct leat_slice name, struct leat_slice value,
+                   struct leat_err *err)
+{
+    struct leat_commit *c = b->commit;
+    struct leat_store_write *w = &c->write;
+    if (!b->raw_count)
+        return leat_fail(err, LEAT_EBUG, "a key without an event that has it");
+    if (!list_grow((void **)&w->keys, w->key_count, &c->key_capacity, sizeof *w->keys))
+        return no_memory(err, "keys");
+    ((struct leat_store_key *)w->keys)[w->key_count++] = (struct leat_store_key){
+        leat_lookup_hash(b->source_id, name, value), (uint32_t)c->events + b->raw_count - 1};
+    return LEAT_OK;
 }
 
 /* --- handing over -------------------------------------------------------------------------------

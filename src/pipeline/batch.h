@@ -25,7 +25,7 @@ struct leat_commit {
     struct leat_port *port;   /* whose it is */
     struct leat_store_write write;
     struct leat_block *parts_owned; /* memory behind write.parts */
-    size_t block_capacity, part_capacity, schema_capacity;
+    size_t block_capacity, part_capacity, schema_capacity, key_capacity;
     size_t bytes;     /* of blocks and parts, as stored */
     size_t raw_bytes; /* before compression */
     uint64_t events;

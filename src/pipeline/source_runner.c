@@ -6,7 +6,7 @@
 #include <leat/log.h>
 
 #include "pipeline/backoff.h"
-#include "pipeline/stream.h"
+#include "pipeline/recall.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -33,7 +33,7 @@ struct leat_source_runner {
     struct leat_source_runner_settings settings;
     struct leat_source_stats stats;
     struct leat_store *store;
-    uint32_t source_id; /* in the store */
+    struct leat_recall *memory; /* what the source stored earlier */
     bool recalled;
     struct leat_batch *batch;
     struct leat_port *port;
@@ -177,38 +177,14 @@ static void drain(struct leat_source_runner *r)
                      &err);
 }
 
-static int recall_each(struct leat_source_runner *r, struct leat_stream *stream, struct leat_err *err)
-{
-    struct leat_stream_event e;
-    int status = LEAT_OK;
-    while (!r->stopping && (status = leat_stream_next(stream, &e, err)) == LEAT_OK) {
-        if (e.event.ordinal == 0)
-            status = r->settings.ops->ingest->recall(r->settings.ctx, e.event.transaction, err);
-        if (status)
-            return status;
-    }
-    return status == LEAT_EOF ? LEAT_OK : status;
-}
-
-/* Tells the source what it stored lately; once, because later it knows that itself. */
+/* Tells the source what it stored before keys were noted; once, because later it knows that itself. */
 static int recall(struct leat_source_runner *r, struct leat_err *err)
 {
     const struct leat_ingest_ops *ingest = r->settings.ops->ingest;
-    struct leat_stream *stream;
-    uint64_t from;
     if (r->recalled || !ingest || !ingest->recall)
         return LEAT_OK;
     int64_t since_us = ingest->recall_since(r->settings.ctx);
-    int status = leat_stream_open(leat_store_path(r->store), r->store, &stream, err);
-    if (status)
-        return status;
-    status = leat_stream_find_since(stream, since_us, &from, err);
-    leat_stream_only(stream, r->source_id);
-    if (!status)
-        status = leat_stream_seek(stream, from, err);
-    if (!status)
-        status = recall_each(r, stream, err);
-    leat_stream_close(stream);
+    int status = leat_recall_unnoted(r->memory, since_us, ingest->recall, r->settings.ctx, err);
     if (status)
         leat_err_context(err, "what was stored lately cannot be read");
     r->recalled = !status;
@@ -224,7 +200,8 @@ static int session(struct leat_source_runner *r, struct leat_err *err)
 {
     const struct leat_source_ops *ops = r->settings.ops;
     struct leat_source_env env = {r->settings.instance,  &r->stats, r->wake_fd,
-                                  r->settings.directory, room,      r->store};
+                                  r->settings.directory, room,      r->store,
+                                  r->memory};
     leat_batch_discard(r->batch);
     settle(r, INT64_MAX);
     if (r->stopping)
@@ -308,11 +285,12 @@ static int runner_prepare(struct leat_source_runner *r, struct leat_store *store
     if (status)
         return status;
     r->store = store;
-    r->source_id = known.id;
     r->settings.batch.whole = r->settings.ops->ingest != NULL;
     status = leat_batch_new(&r->settings.batch, &known, &r->batch, err);
     if (!status)
         status = leat_store_schemas(store, known.id, learn, r->batch, err);
+    if (!status)
+        status = leat_recall_new(store, known.id, &r->memory, err);
     r->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (!status && r->wake_fd < 0)
         status = leat_fail_errno(err, LEAT_ERETRY, errno, "cannot make an eventfd");
@@ -394,6 +372,7 @@ void leat_source_runner_free(struct leat_source_runner *r)
 {
     if (!r)
         return;
+    leat_recall_free(r->memory);
     leat_batch_free(r->batch);
     leat_port_free(r->port);
     leat_buf_release(&r->token);

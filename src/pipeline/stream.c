@@ -35,6 +35,9 @@ struct leat_stream {
     uint64_t wanted;        /* skip events below */
     bool in_block;
     uint32_t only; /* source that is read; 0: all */
+    uint64_t key_hash;             /* events that may have it; 0: all */
+    uint64_t key_at;               /* all below was given or passed */
+    struct leat_store_found found; /* candidates */
     int64_t from_us, to_us; /* times of events */
     bool without_longs;
     struct leat_arena rows, schemas;
@@ -215,8 +218,7 @@ static int event_next(struct leat_stream *s, struct leat_stream_event *ret_event
     }
 }
 
-int leat_stream_next(struct leat_stream *s, struct leat_stream_event *ret_event,
-                     struct leat_err *err)
+static int next(struct leat_stream *s, struct leat_stream_event *ret_event, struct leat_err *err)
 {
     for (;;) {
         int status = s->in_block ? LEAT_OK : block_next(s, err);
@@ -233,6 +235,70 @@ int leat_stream_next(struct leat_stream *s, struct leat_stream_event *ret_event,
         }
         s->in_block = false;
     }
+}
+
+/* --- by key -------------------------------------------------------------------------------------
+ */
+
+/* The lowest candidate at or behind key_at. */
+static bool candidate(const struct leat_stream *s, uint64_t *ret_sequence)
+{
+    for (size_t i = 0; i < s->found.count; i++)
+        if (s->found.sequences[i] >= s->key_at) {
+            *ret_sequence = s->found.sequences[i];
+            return true;
+        }
+    *ret_sequence = s->key_at; /* of what nothing was noted, each is one */
+    return s->found.unknown && s->key_at < s->found.next;
+}
+
+/* LEAT_EOF: there is none yet. */
+static int candidate_find(struct leat_stream *s, uint64_t *ret_sequence, struct leat_err *err)
+{
+    while (!candidate(s, ret_sequence)) {
+        struct leat_store_found found;
+        uint64_t from = s->found.next > s->key_at ? s->found.next : s->key_at;
+        int status = leat_store_reader_find(s->reader, s->key_hash, from, &found, err);
+        if (status || found.next == from)
+            return status ? status : LEAT_EOF;
+        s->found = found;
+    }
+    return LEAT_OK;
+}
+
+/* Within the block that is open there is nothing to be read again. */
+static int go_to(struct leat_stream *s, uint64_t sequence, struct leat_err *err)
+{
+    bool ahead = s->in_block && sequence >= s->next_sequence &&
+                 sequence - s->block.sequence < s->block.count;
+    s->in_block = ahead;
+    s->wanted = sequence;
+    return ahead ? LEAT_OK : leat_store_reader_seek(s->reader, sequence, err);
+}
+
+static int keyed_next(struct leat_stream *s, struct leat_stream_event *ret_event, struct leat_err *err)
+{
+    uint64_t sequence;
+    int status = candidate_find(s, &sequence, err);
+    if (!status && (sequence != s->key_at || !s->in_block))
+        status = go_to(s, sequence, err);
+    if (!status)
+        status = next(s, ret_event, err);
+    if (!status)
+        s->key_at = ret_event->sequence + 1;
+    return status;
+}
+
+int leat_stream_next(struct leat_stream *s, struct leat_stream_event *ret_event,
+                     struct leat_err *err)
+{
+    return s->key_hash ? keyed_next(s, ret_event, err) : next(s, ret_event, err);
+}
+
+void leat_stream_keyed(struct leat_stream *s, uint64_t hash)
+{
+    s->key_hash = hash;
+    s->found = (struct leat_store_found){.count = 0};
 }
 
 void leat_stream_only(struct leat_stream *s, uint32_t source_id)
@@ -281,7 +347,8 @@ int leat_stream_find_since(struct leat_stream *s, int64_t since_us, uint64_t *re
 int leat_stream_seek(struct leat_stream *s, uint64_t sequence, struct leat_err *err)
 {
     s->in_block = false;
-    s->wanted = sequence;
+    s->wanted = s->key_at = sequence ? sequence : 1;
+    s->found = (struct leat_store_found){.count = 0};
     return leat_store_reader_seek(s->reader, sequence, err);
 }
 

@@ -49,6 +49,11 @@ int leat_stream_find_since(struct leat_stream *stream, int64_t since_us, uint64_
 /* Events of this source only (its number in the store); the others are not even decompressed. */
 void leat_stream_only(struct leat_stream *stream, uint32_t source_id);
 
+/* Events that may have been noted with this leat_lookup_hash() only, without a look at the others;
+ * 0: all. Read and compare: a hash stands for more than one value, and events of a leat that noted
+ * nothing come as well. Seek after it. */
+void leat_stream_keyed(struct leat_stream *stream, uint64_t hash);
+
 /* Blocks without an event of that time, both ends included, are passed over and not even decompressed.
  * Events of other times may come from the blocks that are left. Next then gives LEAT_AGAIN now and then,
  * when it has passed over many: call again. Unset: INT64_MIN, INT64_MAX. */

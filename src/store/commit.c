@@ -19,7 +19,11 @@
 #include <assert.h>
 #include <errno.h>
 
-enum { PAGE_BYTES = 4096, ROLL_SPARE_BYTES = 256 << 10 };
+enum {
+    PAGE_BYTES = 4096,
+    ROLL_SPARE_BYTES = 256 << 10,
+    SEGMENT_EVENTS_MAX = 1 << 30, /* look-up runs count events of a segment in 32 bits */
+};
 
 /* --- transactions ----------------------------------------------------------------------------- */
 
@@ -146,6 +150,7 @@ struct commit {
     struct leat_store_write *writes;
     size_t count;
     int64_t now_us;
+    size_t key_count;
     uint64_t sequence; /* running; begin again with each attempt */
     uint64_t hash;
 };
@@ -220,10 +225,19 @@ static int put_offset(struct leat_store *store, MDB_txn *txn, const struct commi
     return leat_store_offset_put(store, txn, w->source_id, &offset);
 }
 
+/* The events of this write begin at that sequence. */
+static void add_keys(struct leat_store *store, const struct leat_store_write *w, uint64_t sequence)
+{
+    uint64_t first = sequence - store->active->head.first_sequence;
+    for (size_t i = 0; i < w->key_count; i++)
+        leat_runs_add(store->runs,
+                      (struct leat_run_entry){w->keys[i].hash, (uint32_t)(first + w->keys[i].event)});
+}
+
 static int commit_body(struct leat_store *store, MDB_txn *txn, void *arg)
 {
     struct commit *c = arg;
-    int rc = 0;
+    int rc = c->key_count ? leat_runs_begin(store->runs, c->key_count) : 0;
     c->sequence = store->next_sequence;
     c->hash = store->last_hash;
     for (size_t i = 0; i < c->count && !rc; i++) {
@@ -232,11 +246,15 @@ static int commit_body(struct leat_store *store, MDB_txn *txn, void *arg)
             rc = put_schema(store, txn, w->source_id, &w->schemas[k]);
         if (!rc)
             rc = put_parts(store, txn, w);
+        if (!rc && c->key_count)
+            add_keys(store, w, c->sequence);
         for (size_t k = 0; k < w->block_count && !rc; k++)
             rc = put_block(store, txn, c, w->source_id, &w->blocks[k]);
         if (!rc)
             rc = put_offset(store, txn, c, w);
     }
+    if (!rc && c->key_count)
+        rc = leat_runs_end(store->runs, store->active, txn);
     return rc;
 }
 
@@ -252,6 +270,8 @@ static void commit_done(struct leat_store *store, const struct commit *c)
         if (w->token.ptr)
             known->part_next = w->part_next;
     }
+    if (c->key_count)
+        leat_runs_done(store->runs);
     store->next_sequence = c->sequence;
     store->last_hash = c->hash;
     store->durable = c->sequence - 1;
@@ -286,9 +306,15 @@ static int check_write(struct leat_store *store, const struct leat_store_write *
     if (w->token.len > LEAT_TOKEN_MAX)
         return leat_fail(err, LEAT_EBUG, "a resume token of %zu bytes; at most %d are stored",
                          w->token.len, LEAT_TOKEN_MAX);
-    for (size_t i = 0; i < w->block_count; i++)
+    uint64_t events = 0;
+    for (size_t i = 0; i < w->block_count; i++) {
         if (w->blocks[i].len < LEAT_BLOCK_HEADER_BYTES || !w->blocks[i].count)
             return leat_fail(err, LEAT_EBUG, "a block of source number %u is empty", w->source_id);
+        events += w->blocks[i].count;
+    }
+    for (size_t i = 0; i < w->key_count; i++)
+        if (w->keys[i].event >= events)
+            return leat_fail(err, LEAT_EBUG, "a key of source number %u has no event", w->source_id);
     return LEAT_OK;
 }
 
@@ -303,6 +329,9 @@ static bool roll_due(const struct leat_store *store, int64_t bytes)
     const struct leat_store_options *o = &store->options;
     if (!roll_possible(store))
         return false;
+    if (leat_runs_roll_due(store->runs) ||
+        store->next_sequence - store->active->head.first_sequence > SEGMENT_EVENTS_MAX)
+        return true;
     if (leat_space_file_bytes(store->active) > o->segment_bytes ||
         leat_space_map_left(store->active) < bytes + ROLL_SPARE_BYTES)
         return true;
@@ -314,13 +343,15 @@ int leat_store_commit(struct leat_store *store, struct leat_store_write *writes,
                       struct leat_err *err)
 {
     int64_t bytes = 0;
+    struct commit c = {.writes = writes, .count = count, .now_us = leat_clock_wall_us()};
     for (size_t i = 0; i < count; i++) {
         int status = check_write(store, &writes[i], err);
         if (status)
             return status;
         bytes += write_bytes(&writes[i]);
+        c.key_count += writes[i].key_count;
     }
-    struct commit c = {.writes = writes, .count = count, .now_us = leat_clock_wall_us()};
+    bytes += leat_runs_bytes(store->runs, c.key_count);
     int status = store->failed ? LEAT_OK : leat_space_check(store, bytes, err);
     if (!status && !store->failed && roll_due(store, bytes))
         status = leat_store_roll(store, err);
@@ -366,7 +397,10 @@ int leat_store_roll(struct leat_store *store, struct leat_err *err)
     };
     memcpy(head.uuid, store->meta.identity.uuid, LEAT_UUID_BYTES);
     struct leat_segment *segment = NULL;
-    int status = leat_segment_create(store->path, &head, store->options.map_bytes, &segment, err);
+    int status = store->active ? leat_runs_seal(store, err) : LEAT_OK;
+    if (status)
+        return status;
+    status = leat_segment_create(store->path, &head, store->options.map_bytes, &segment, err);
     if (!status)
         status = leat_segment_finish(segment, store->active, store->path, err);
     if (status) {
@@ -377,6 +411,7 @@ int leat_store_roll(struct leat_store *store, struct leat_err *err)
         store->sealed_bytes += leat_space_file_bytes(store->active);
     leat_segment_unref(store->active);
     store->active = segment;
+    leat_runs_reset(store->runs);
     status = leat_meta_newest(&store->meta, head.first_sequence, err);
     if (status == LEAT_ERETRY)
         return LEAT_OK; /* the next open or roll will say it again: the segment itself is durable */

@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 enum {
-    ENV_DATABASES_MAX = 8,
+    ENV_DATABASES_MAX = 16,
     ENV_READERS_MAX = 254, /* slots of 64 bytes: each reader takes one in the segment it is in */
 };
 

@@ -52,6 +52,8 @@ static int meta_begin(struct leat_meta *meta)
     if (!rc)
         rc = mdb_dbi_open(txn, LEAT_META_KEYS, MDB_CREATE, &meta->keys);
     if (!rc)
+        rc = mdb_dbi_open(txn, LEAT_META_READERS, MDB_CREATE, &meta->readers);
+    if (!rc)
         rc = identity_get(txn, meta->db, &meta->identity);
     if (!rc) {
         meta->identity.epoch++;

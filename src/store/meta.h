@@ -11,13 +11,15 @@
 
 #include "store/env.h"
 
-#define LEAT_META_KEYS      "keys" /* database of keys.h */
+#define LEAT_META_KEYS      "keys"    /* database of keys.h */
+#define LEAT_META_READERS   "readers" /* of readers.h */
 #define LEAT_META_MAP_BYTES ((int64_t)1 << 30) /* address space, not disk */
 
 struct leat_meta {
     MDB_env *env;
     MDB_dbi db;
     MDB_dbi keys;
+    MDB_dbi readers;
     struct leat_identity identity;
 };
 

@@ -11,6 +11,7 @@
  *    the older: its last commit may have come between our look and the listing. Until then schemas
  *    and parts of the last block are found where it is.
  */
+#include "store/lookup.h"
 #include "store/state.h"
 
 #include <errno.h>
@@ -471,6 +472,26 @@ int leat_store_reader_parts(struct leat_store_reader *reader, uint32_t source_id
     if (status)
         buf->len = before;
     return status;
+}
+
+/* --- look-up ---------------------------------------------------------------------------------- */
+
+int leat_store_reader_find(struct leat_store_reader *reader, uint64_t hash, uint64_t from,
+                           struct leat_store_found *ret_found, struct leat_err *err)
+{
+    return leat_lookup_find(reader->path, hash, from ? from : 1, ret_found, err);
+}
+
+int leat_store_reader_hashes(struct leat_store_reader *reader, uint64_t hash, uint64_t from,
+                             leat_store_hash_fn each, void *arg, struct leat_err *err)
+{
+    return leat_lookup_hashes(reader->path, hash, from, each, arg, err);
+}
+
+int leat_store_reader_check_runs(struct leat_store_reader *reader, uint64_t *ret_entries,
+                                 struct leat_err *err)
+{
+    return leat_lookup_check(reader->path, ret_entries, err);
 }
 
 /* --- sources ---------------------------------------------------------------------------------- */

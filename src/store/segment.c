@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 static const char *const DB_NAMES[LEAT_DB_COUNT] = {
-    "log", "offsets", "schemas", "parts", "by_source", "info",
+    "log", "offsets", "schemas", "parts", "by_source", "info", "runs",
 };
 
 static const char NAME_HEAD[] = "seg-";
@@ -176,9 +176,13 @@ void leat_segment_unref(struct leat_segment *segment)
 static int databases_open(struct leat_segment *segment, MDB_txn *txn, unsigned flags)
 {
     int rc = 0;
-    for (int i = 0; i < LEAT_DB_COUNT && !rc; i++)
+    for (int i = 0; i < LEAT_DB_RUNS && !rc; i++)
         rc = mdb_dbi_open(txn, DB_NAMES[i], flags, &segment->db[i]);
-    return rc;
+    if (rc)
+        return rc;
+    rc = mdb_dbi_open(txn, DB_NAMES[LEAT_DB_RUNS], flags, &segment->db[LEAT_DB_RUNS]);
+    segment->has_runs = !rc;
+    return rc == MDB_NOTFOUND ? 0 : rc;
 }
 
 static struct leat_key ready_key(void)

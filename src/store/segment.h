@@ -31,6 +31,7 @@ enum leat_db {
     LEAT_DB_PARTS,
     LEAT_DB_BY_SOURCE,
     LEAT_DB_INFO,
+    LEAT_DB_RUNS, /* last: an older leat did not make it */
     LEAT_DB_COUNT
 };
 
@@ -42,6 +43,7 @@ struct leat_segment {
     struct leat_segment_head head;
     char name[LEAT_SEGMENT_NAME_BYTES]; /* what errors call it: "seg-….mdb" */
     bool writable;
+    bool has_runs; /* else it is of an older leat, and nothing is known of what its events are found by */
 
     struct leat_segment *next; /* the process's list, under its lock */
     unsigned refs;

@@ -10,6 +10,7 @@
 #define STORE_STATE_H
 
 #include "store/meta.h"
+#include "store/runs.h"
 #include "store/segment.h"
 #include "store/store.h"
 
@@ -25,6 +26,7 @@ struct leat_store {
     int lock_fd;
     struct leat_meta meta;
     struct leat_segment *active;
+    struct leat_runs *runs; /* of the active segment */
     uint64_t next_sequence;
     uint64_t last_hash; /* of the newest block: what the next one is chained to */
     struct leat_known_source *sources;

@@ -5,6 +5,7 @@
  *
  *     LOCK ─▶ meta: epoch + 1 ─▶ newest segment (half-made: deleted)
  *          ─▶ its last block gives sequence and chain ─▶ its offsets give the sources
+ *          ─▶ the newest entries of its look-up runs, from their own pages
  *          ─▶ parts that no event came to refer to are dropped
  *
  * 1. A segment that meta.mdb knows as ready is never taken for half-made, and never missing without
@@ -260,6 +261,8 @@ static int store_recover(struct leat_store *store, struct leat_err *err)
     if (!status)
         status = tail_and_sources(store, err);
     if (!status)
+        status = leat_runs_open(store, err);
+    if (!status)
         leat_store_reap(store);
     for (size_t i = 0; i < store->source_count && !status; i++)
         status = orphans_drop(store, &store->sources[i], err);
@@ -270,12 +273,16 @@ int leat_store_open(const struct leat_store_options *options, struct leat_store 
                     struct leat_err *err)
 {
     struct leat_store *store = calloc(1, sizeof *store);
+    struct leat_runs *runs = calloc(1, sizeof *runs);
     char *path = strdup(options->path);
-    if (!store || !path) {
+    if (!store || !runs || !path) {
         free(store);
+        free(runs);
         free(path);
         return leat_fail(err, LEAT_ERETRY, "out of memory for a store");
     }
+    leat_runs_reset(runs);
+    store->runs = runs;
     store->options = *options;
     store->options.path = store->path = path;
     store->lock_fd = -1;
@@ -300,6 +307,8 @@ void leat_store_close(struct leat_store *store)
     leat_segment_unref(store->active);
     leat_meta_close(&store->meta);
     leat_lock_drop(store->lock_fd); /* last: the next writer finds everything closed */
+    leat_runs_release(store->runs);
+    free(store->runs);
     free(store->sources);
     free(store->path);
     free(store);

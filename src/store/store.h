@@ -62,6 +62,12 @@ struct leat_store_part {
     struct leat_slice bytes; /* part header and payload, see block.h */
 };
 
+/* What an event is found by again: leat_lookup_hash() of what its source named. */
+struct leat_store_key {
+    uint64_t hash;
+    uint32_t event; /* of this write's events, from 0 over all its blocks */
+};
+
 /* What one source hands in. Everything is the caller's and is only read, except that the
  * committer's stamp is written into the block headers. */
 struct leat_store_write {
@@ -72,6 +78,8 @@ struct leat_store_write {
     size_t part_count;
     const struct leat_store_schema *schemas;
     size_t schema_count;
+    const struct leat_store_key *keys;
+    size_t key_count;
     struct leat_slice token; /* NULL ptr: the offset stays as it is (parts ahead of their record) */
     uint64_t part_next;      /* stored with the token: sets below it are referred to by events */
 };
@@ -186,6 +194,37 @@ int leat_store_reader_schema(struct leat_store_reader *reader, uint32_t source_i
 int leat_store_reader_parts(struct leat_store_reader *reader, uint32_t source_id, uint64_t set,
                             uint64_t raw_len, struct leat_buf *buf,
                             struct leat_err *err) LEAT_MUST_CHECK;
+
+/* --- look-up: events by what their source noted with them (runs.h) ---------------------------- */
+
+/* 16 bits of source and name above 48 of the value. Two values may have one hash: read the events
+ * and compare. */
+uint64_t leat_lookup_hash(uint32_t source_id, struct leat_slice name, struct leat_slice value);
+
+enum { LEAT_FOUND_MAX = 64 };
+
+struct leat_store_found {
+    uint64_t sequences[LEAT_FOUND_MAX]; /* ascending */
+    size_t count;
+    uint64_t next; /* all below it and from `from` on was looked at: go on there */
+    bool unknown;  /* `count` is 0: of the events below `next` nothing was noted, since an older leat
+                      stored them; they have to be read */
+};
+
+/* Events at or behind sequence `from` under that hash, some at a time. ret->next == from: nothing is
+ * stored from there on. LEAT_EDATA: what would tell is damaged (I7). */
+int leat_store_reader_find(struct leat_store_reader *reader, uint64_t hash, uint64_t from,
+                           struct leat_store_found *ret_found, struct leat_err *err) LEAT_MUST_CHECK;
+
+/* Calls back with every hash whose upper 16 bits are those of `hash`, of the segments that hold
+ * sequence `from` and what is behind it, in no order. */
+typedef void (*leat_store_hash_fn)(void *arg, uint64_t hash);
+int leat_store_reader_hashes(struct leat_store_reader *reader, uint64_t hash, uint64_t from,
+                             leat_store_hash_fn each, void *arg, struct leat_err *err) LEAT_MUST_CHECK;
+
+/* Reads all look-up runs and checks them; their entries. */
+int leat_store_reader_check_runs(struct leat_store_reader *reader, uint64_t *ret_entries,
+                                 struct leat_err *err) LEAT_MUST_CHECK;
 
 /* Calls back for each source in the newest segment; release nothing. */
 typedef int (*leat_store_source_fn)(void *arg, const char *instance,

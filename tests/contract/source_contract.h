@@ -49,7 +49,7 @@ static UNUSED struct contract_session *contract_new(const struct source_contract
     s->ctx = contract->ctx_new(contract->arg);
     s->m = model_new(LEAT_COMPRESSION_NONE);
     s->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    s->env = (struct leat_source_env){"contract", &s->stats, s->wake_fd, "/tmp", NULL, NULL};
+    s->env = (struct leat_source_env){"contract", &s->stats, s->wake_fd, "/tmp", NULL, NULL, NULL};
     return s;
 }
 

@@ -122,3 +122,11 @@ class MySql:
     def end(self):
         if self.server.alive:
             self.server.kill9()
+
+
+class MySql9(MySql):
+    """MySQL itself, where it can be had: mysqlversions.Unavailable."""
+    title = "mysql 9 "
+
+    def __init__(self, directory):
+        super().__init__(directory, "mysql-9")

@@ -10,10 +10,10 @@ import sys
 import time
 import traceback
 
-from tests.support import leatd
+from tests.support import leatd, mysqlversions
 
 from . import bit_flips, disk_full, failpoints, kill_loop, webhooks
-from .databases import MySql
+from .databases import MySql, MySql9
 from .scene import Result
 
 SHORT = 100  # kills; a run with fewer is a short one in its other parts too
@@ -25,6 +25,7 @@ def parts(kills, seed, variant):
         "kill": lambda: kill_loop.run(kills, seed, variant),
         "failpoints": lambda: failpoints.run(seed),
         "mysql": lambda: kill_loop.run(kills, seed, variant, MySql) + failpoints.run(seed, database=MySql),
+        "mysql9": lambda: kill_loop.run(kills, seed, variant, MySql9),
         "webhook": lambda: webhooks.run(kills, seed, variant),
         "disk": lambda: disk_full.run(6 if short else 20, seed, variant),
         "flips": lambda: bit_flips.run(40 if short else 300, seed, variant),
@@ -47,6 +48,8 @@ def main():
         begun = time.monotonic()
         try:
             found = available[name]()
+        except mysqlversions.Unavailable as e:
+            found = [Result(name, "skipped", str(e))]
         except Exception:
             found = [Result(name, "failed", traceback.format_exc())]
         for result in found:

@@ -37,7 +37,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     if (feed_query_path(text) && !feed_query_parse(text, INT64_C(1800000000000000), &q)) {
         require(q.limit >= 1 && q.limit <= FEED_LIMIT_MAX && q.form);
         require(q.wait_ms >= 0 && q.wait_ms <= FEED_WAIT_MAX_MS && q.from_us >= 0 && q.to_us >= 0);
-        q.tenant[0] = '\0'; /* it would look for an origin */
+        q.tenant[0] = q.external_id[0] = '\0'; /* they would look for an origin */
         (void)feed_query_wants(&q, "s", &event);
     }
     free(text);

@@ -3,6 +3,7 @@
 A server whose settings a test changes is the test's own. Where a finding says what will not be in the stream, a daemon
 is started and must not have it: a finding that the log does not confirm is a defect of the test.
 """
+import os
 import re
 
 import pymysql
@@ -101,7 +102,8 @@ def test_check__a_server_that_cannot_be_reached_is_one_finding(own_pipe):
     assert look.fatal == {"connect"} and "1045" in look.get("connect")["observed"], look.text
     pipe.server.stop()
     look = check(pipe)
-    assert look.fatal == {"connect"} and "2002" in look.get("connect")["observed"], look.text
+    assert look.fatal == {"connect"}, look.text
+    assert re.search(r"\(200[23]\)", look.get("connect")["observed"]), look.text  # Connector/C; libmysqlclient
     assert "bind_address" in look.get("connect")["advice"]
 
 
@@ -150,6 +152,8 @@ def test_check__a_number_that_is_in_use_is_named(my_pipe, open_my_pipe, user):
     other.leat.configure(user=my_pipe.server.create_user(f"leat_{other.database}", PASSWORD))
     my_pipe.sql(f"GRANT {MANY['mariadb']} ON *.* TO leat_{other.database}@'127.0.0.1'")
     try:
+        if "LEAT" in os.environ and "77002" not in str(my_pipe.server.sql("SHOW SLAVE HOSTS")):
+            pytest.skip("libmysqlclient's sources are not in the server's list of replicas")
         assert check(other, server_id=77003).get("server_id_taken") is None
         finding = check(other, server_id=77002).get("server_id_taken")
         assert finding["severity"] == "note" and "77002" in finding["observed"]

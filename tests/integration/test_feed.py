@@ -2,6 +2,7 @@
 restarts and kill -9; what is asked wrongly is refused; many who wait, or do not read, disturb nobody."""
 import http.client
 import json
+import random
 import socket
 import threading
 import time
@@ -11,6 +12,7 @@ import urllib.request
 import pytest
 
 from tests.support.hooks import Hooks
+from tests.support.leatd import yaml
 from tests.support.places import wait_until
 
 EVENT = "/event/open/shop/order.0/order.created.0"
@@ -207,6 +209,61 @@ def test_keys(shared):
     assert shared.post("/v1/events", {}, key=shared.reading)[0] == 405
 
 
+# --- what cannot be given ---------------------------------------------------------------------------------------
+
+
+def test_cursor__behind_which_events_are_gone_is_410(own):
+    """Nothing removes segments yet: here it is done by hand, while nobody looks."""
+    own.settings["store"].update(segment_size="1MiB")
+    own.config_file.write_text(yaml(own.settings))
+    own.start()
+    key = own.key("--rights", "read")
+    reader = Reader(own, key, limit=1)
+    own.post(EVENT, {"n": 0})
+    assert numbers(reader.get()[1]) == [0]
+    named = Reader(own, key, reader="late")
+    assert own.post("/v1/readers/late/commit", {"cursor": reader.cursor}, key=key)[0] == 200
+    noise = random.Random(7)
+    for n in range(1, 40):
+        assert own.post(EVENT, {"n": n, "x": "%x" % noise.getrandbits(400_000)})[0] == 200
+    assert own.stop() == 0
+    segments = sorted(own.store_dir.glob("seg-*.mdb"))
+    assert len(segments) >= 3
+    for path in own.store_dir.glob(segments[0].name + "*"):
+        path.unlink()
+    own.start()
+    status, problem, headers = reader.get()
+    assert status == 410 and problem["code"] == "GONE" and "Leat-Cursor" not in headers
+    assert named.get()[0] == 410
+    assert EventStream(own, key, reader.cursor).answer.status == 410
+    left = numbers(Reader(own, key).all())
+    assert left == list(range(left[0], 40)) and left[0] > 1
+    assert numbers(Reader(own, key).all()) == left
+
+
+def test_event__that_is_too_large_is_named_and_can_be_passed_over(built, tmp_path):
+    """56 MiB of bytes are a text of 75 MiB: above what a page may hold."""
+    hooks = Hooks(tmp_path, {"in": {"type": "webhook", "authentication": "none", "event_type": "text:e", "accept": "any",
+                                    "request_size": "64MiB", "event_size": "64MiB"}}, {"memory": "256MiB"}).start()
+    key = hooks.key("--rights", "read")
+    for body, kind in ((b'{"n":0}', "application/json"), (b"\xff" * (56 << 20), "application/octet-stream"),
+                       (b"\xff" * (40 << 20), "application/octet-stream"), (b'{"n":3}', "application/json")):
+        assert hooks.post("/in/in", body, type=kind, seconds=60)[0] == 200
+    reader = Reader(hooks, key)
+    status, page, headers = reader.get()
+    assert status == 200 and numbers(page) == [0] and headers["Leat-More"] == "true"
+    status, problem, headers = reader.get()
+    assert status == 500 and headers["Leat-Cursor"]
+    reader.cursor = headers["Leat-Cursor"]
+    assert reader.get()[0] == 200  # 40 MiB of bytes go alone
+    assert numbers(reader.get()[1]) == [3]
+    source = EventStream(hooks, key)
+    assert json.loads(source.next()["text"]) == {"n": 0}
+    rest = source.answer.read().decode()
+    assert "event: error" in rest and "larger than this port gives out" in rest
+    assert hooks.stop() == 0
+
+
 # --- waiting ----------------------------------------------------------------------------------------------------
 
 
@@ -398,3 +455,84 @@ def test_slow__readers_harm_nobody_and_memory_is_bounded(own):
     assert rss < 256 and took < 30
     for s in sockets:
         s.close()
+
+
+# --- by external id -------------------------------------------------------------------------------------------------
+
+
+def by_ids(hooks, numbers):
+    """Posts of /in/hook and of another source, with ids that come back: number n has id-<n % 70>."""
+    for n in numbers:
+        for name in ("hook", "other"):
+            assert hooks.post(f"/in/{name}", {"n": n}, X_Id=f"id-{n % 70}/ø".encode().decode("latin-1"))[0] == 200
+
+
+def numbers_of(events):
+    return [json.loads(e["text"])["n"] for e in events]
+
+
+@pytest.fixture
+def ids(built, tmp_path):
+    source = {"type": "webhook", "authentication": "none", "external_id": "header:X-Id"}
+    hooks = Hooks(tmp_path, store={"segment_size": "1MiB"}, sources={"hook": source, "other": source}).start()
+    hooks.reading = hooks.key("--rights", "read")
+    yield hooks
+    if hooks.process.poll() is None:
+        assert hooks.stop() == 0
+
+
+def test_external_id__gives_these_events_in_order_over_pages_and_restarts(ids):
+    by_ids(ids, range(350))
+    expected = [n for n in range(350) if n % 70 == 33]
+    query = {"source": "hook", "external_id": "id-33%2F%C3%B8"}
+    assert numbers_of(Reader(ids, ids.reading, **query).all()) == expected
+    pages = Reader(ids, ids.reading, limit=2, **query)
+    got = []
+    for _ in range(3):
+        status, events, headers = pages.get()
+        assert status == 200
+        got += numbers_of(events)
+        ids.kill9()
+        ids.start()
+    assert got == expected[:6]
+    by_ids(ids, range(350, 500))
+    got += numbers_of(pages.all())
+    assert got == [n for n in range(500) if n % 70 == 33]
+    assert pages.get()[1] == []
+    assert Reader(ids, ids.reading, source="hook", external_id="id-33").all() == []
+    assert Reader(ids, ids.reading, source="nobody", external_id="id-33%2F%C3%B8").all() == []
+    tail = ids.tail("--source", "hook", "--external-id", "id-33/ø")
+    assert numbers_of(tail) == [n for n in range(500) if n % 70 == 33]
+    assert ids.command("verify").returncode == 0
+
+
+def test_external_id__wakes_who_waits_and_others_do_not(ids):
+    by_ids(ids, range(10))
+    reader = Reader(ids, ids.reading, source="hook", external_id="id-3%2F%C3%B8", wait="20s")
+    assert numbers_of(reader.get()[1]) == [3]
+    answer = []
+    waiting = threading.Thread(target=lambda: answer.append(reader.get()))
+    waiting.start()
+    by_ids(ids, range(10, 73))
+    assert not answer
+    by_ids(ids, range(73, 75))
+    waiting.join()
+    assert numbers_of(answer[0][1]) == [73]
+    both = Reader(ids, ids.reading, source="hook")  # the same thread reads for others in between
+    assert numbers_of(both.all()) == list(range(75))
+
+
+def test_external_id__needs_its_source(ids):
+    assert Reader(ids, ids.reading, external_id="x").get()[0] == 400
+    assert "--source" in ids.command("tail", "--external-id", "x").stderr
+
+
+def test_time__a_past_span_ends_where_it_ends(ids):
+    """Nothing behind `to` is searched, however much of other sources lies there."""
+    by_ids(ids, range(5))
+    now_us = time.time_ns() // 1000 + 1  # times of storing are wall time, rounded down
+    to = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now_us // 10**6)) + f".{now_us % 10**6:06d}Z"
+    wait_until(lambda: time.time_ns() // 1000 > now_us, 5, "a later microsecond")
+    by_ids(ids, range(5, 9))
+    status, events, headers = Reader(ids, ids.reading, source="hook", from_="1h", to=to).get()
+    assert status == 200 and numbers_of(events) == list(range(5))

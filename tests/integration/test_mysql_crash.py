@@ -2,6 +2,8 @@
 
 The kill loop of tests/crash meets these by chance; here each is certain, and so is the one that must stop the source.
 """
+import json
+import os
 import time
 
 import pytest
@@ -110,6 +112,43 @@ def test_crash__log_that_cannot_be_read_and_had_transactions_stops_the_source(cr
     line = pipe.wait_error("stopped", file.name, "is not in the stream", "leat offsets set")
     assert " ERROR " in line
     assert [e["after"]["id"] for e in pipe.leat.tail() if e["op"] == "create"] == [1, 2, 3]
+    pipe.leat.kill9()
+    pipe.start(on_gap="record")
+    for row in (7, 8):
+        insert(pipe, row)
+        assert ids(pipe) == [1, 2, 3, *range(6, row + 1)]
+        gap, = (e for e in pipe.leat.tail() if e["op"] == "gap")
+        assert "log_unreadable" in json.dumps(gap) and f"{file.name}:{end}" in json.dumps(gap)
+        pipe.leat.kill9()
+        pipe.start()
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_crash__a_log_that_lost_its_end_is_named_also_when_its_numbers_are_used_again(crashing, way):
+    """As with sync_binlog=0, when the machine dies: the next transactions get the numbers of the lost ones."""
+    pipe = crashing(way)
+    file, end = log_file(pipe), pipe.server.log_end()[1]
+    insert(pipe, 4, 5)
+    assert ids(pipe) == [1, 2, 3, 4, 5]
+    before = pipe.server.gtids()
+    pipe.leat.stop()
+    pipe.server.kill9()
+    os.truncate(file, end)
+    pipe.server.start()
+    insert(pipe, 14, 15)
+    assert pipe.server.gtids() == before
+    pipe.leat.spawn()
+    pipe.wait_error("stopped", "server_behind", file.name, "on_gap: record")
+    assert [e["after"]["id"] for e in pipe.leat.tail() if e["op"] == "create"] == [1, 2, 3, 4, 5]
+    pipe.leat.kill9()
+    pipe.start(on_gap="record")
+    assert ids(pipe) == [1, 2, 3, 4, 5, 14, 15]
+    insert(pipe, 16)
+    assert ids(pipe) == [1, 2, 3, 4, 5, 14, 15, 16]
+    pipe.leat.kill9()
+    pipe.start()
+    insert(pipe, 17)
+    assert ids(pipe)[-3:] == [15, 16, 17] and sum(e["op"] == "gap" for e in pipe.leat.tail()) == 1
 
 
 @pytest.mark.parametrize("way", WAYS)

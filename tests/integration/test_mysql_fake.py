@@ -179,6 +179,40 @@ def test_fake__each_error_of_a_dump_has_its_verdict_and_advice(scene, answer, ve
     s.check()
 
 
+@pytest.mark.parametrize("flavour", FLAVOURS)
+def test_fake__a_stream_that_an_earlier_one_s_late_end_takes_down_is_asked_for_again(scene, flavour):
+    """The dump of a daemon that was killed is taken up by the server behind the next one's, and ends that."""
+    s = scene(flavour)
+    s.down()
+    s.fake.after = [ANSWERS[5 if flavour == "mariadb" else 4][0]] * 3
+    s.add(2)
+    mark = s.again()
+    s.wait("disconnected", "server_id", start=mark)
+    places.wait_until(lambda: s.fake.after == [] and s.fake.streaming, 10, "the stream that lasts")
+    s.add(1)
+    s.check()
+    assert " ERROR " not in s.leat.log()
+
+
+@pytest.mark.parametrize("flavour", FLAVOURS)
+def test_fake__a_dump_that_brings_nothing_is_asked_for_again_with_more_patience(scene, flavour):
+    """No heartbeat either: the library would wait for three of them, which is half a minute."""
+    s = scene(flavour)
+    s.down().add(2)
+    beat, s.fake.heartbeat_seconds = s.fake.heartbeat_seconds, None
+    before = streams(s)
+    mark = s.again(lambda data: None if streams(s) <= before + 2 else data)
+    s.wait("disconnected", "sent nothing in the 1000 ms", start=mark)
+    s.wait("disconnected", "sent nothing in the 2000 ms", start=mark)
+    s.fake.heartbeat_seconds = beat
+    s.check()
+    assert " ERROR " not in s.leat.log() and s.leat.log()[mark:].count("sent nothing") == 2
+
+
+def streams(s):
+    return sum(not d.glance for d in s.fake.dumps)
+
+
 # --- files --------------------------------------------------------------------------------------------------
 
 
@@ -265,8 +299,9 @@ def test_fake__unknown_events_are_passed_over_only_if_they_say_so(scene, flavour
     s.add(1)
     mark = s.again()
     s.wait("stopped", "type 200", f":{place} ", "upgrade", start=mark)
+    places.wait_until(lambda: s.stored() == s.written[:-2], 10, "what came with it, in front of it")
     s.down()
-    assert s.stored() == s.written[:-2]  # what came with it, in front of it, is there
+    assert s.stored() == s.written[:-2]
 
 
 # --- lengths and bits ---------------------------------------------------------------------------------------

@@ -17,7 +17,6 @@ from tests.support.mytap import file_order
 
 MARIADB, MYSQL = mysqlversions.DEBIAN, "mysql-9"
 TABLE = "CREATE TABLE t (id int PRIMARY KEY, v text)"
-BOTH_WAYS = [(version, way) for version in (MARIADB, MYSQL) for way in ("gtid", "position")]
 SIGKILLED = -9
 
 
@@ -55,6 +54,33 @@ def on(broken, open_my_pipe):
         pipe.sql(TABLE)
         return pipe
     return make
+
+
+@pytest.fixture
+def both_ways(open_my_pipe):
+    """Two pipes with a table each on one server: one resumes by GTID, one by file and position."""
+    def make(server, **source):
+        pipes = [open_my_pipe(server, resume=way, **source) for way in ("gtid", "position")]
+        for pipe in pipes:
+            pipe.sql(TABLE)
+        return pipes
+    return make
+
+
+def by_gtid(pipe):
+    return pipe.leat.source["resume"] == "gtid"
+
+
+def start(pipes):
+    for pipe in pipes:
+        pipe.leat.spawn()
+    for pipe in pipes:
+        pipe.leat.wait_streaming()
+
+
+def insert_all(pipes, first, last):
+    for pipe in pipes:
+        insert(pipe, first, last)
 
 
 def insert(pipe, first, last, length=20):
@@ -212,89 +238,100 @@ def test_resume__a_storm_of_new_files_loses_nothing(pipe, way):
     assert ids(pipe) == list(range(400)) and " ERROR " not in pipe.leat.log()
 
 
-@pytest.mark.parametrize("way", ["gtid", "position"])
-def test_resume__a_stop_exactly_between_two_files_goes_on_in_the_next(pipe, way):
+@pytest.mark.parametrize("version", [MARIADB, MYSQL])
+def test_resume__a_stop_exactly_between_two_files_goes_on_in_the_next(both_ways, my_servers, version):
     """MySQL scenario 90: the offset is the beginning of a file that has nothing yet, then one that is complete."""
-    pipe.sql(TABLE)
-    pipe.start(resume=way, heartbeat="1s")  # an empty file's end is told by one
-    insert(pipe, 0, 4)
-    file = pipe.server.flush_logs()
-    assert ids(pipe) == list(range(5))
-    assert pipe.leat.tap.token(pipe.leat)["file"] == file
-    pipe.leat.stop()
-    insert(pipe, 5, 9)
-    pipe.server.flush_logs()
-    insert(pipe, 10, 14)
-    pipe.server.flush_logs()
-    pipe.start()
-    assert ids(pipe) == list(range(15))
-    pipe.leat.kill9()
-    pipe.server.flush_logs()
-    pipe.start()
-    insert(pipe, 15, 19)
-    assert ids(pipe) == list(range(20))
+    pipes = both_ways(my_servers.get(version), heartbeat="1s")  # an empty file's end is told by one
+    server = pipes[0].server
+    start(pipes)
+    insert_all(pipes, 0, 4)
+    file = server.flush_logs()
+    for pipe in pipes:
+        assert ids(pipe) == list(range(5))
+        assert pipe.leat.tap.token(pipe.leat)["file"] == file
+        pipe.leat.stop()
+    insert_all(pipes, 5, 9)
+    server.flush_logs()
+    insert_all(pipes, 10, 14)
+    server.flush_logs()
+    start(pipes)
+    for pipe in pipes:
+        assert ids(pipe) == list(range(15))
+        pipe.leat.kill9()
+    server.flush_logs()
+    start(pipes)
+    insert_all(pipes, 15, 19)
+    for pipe in pipes:
+        assert ids(pipe) == list(range(20))
 
 
 # --- log that is gone ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("version, way", BOTH_WAYS)
-def test_resume__purged_log_stops_the_source_or_is_one_gap(on, version, way):
+@pytest.mark.parametrize("version", [MARIADB, MYSQL])
+def test_resume__purged_log_stops_the_source_or_is_one_gap(both_ways, broken, version):
     """MySQL scenario 92."""
-    pipe = on(version, resume=way)
-    pipe.start()
-    insert(pipe, 1, 5)
-    assert ids(pipe) == [1, 2, 3, 4, 5]
-    pipe.leat.stop()
-    insert(pipe, 6, 10)
-    pipe.server.flush_logs()
-    insert(pipe, 11, 15)
-    pipe.server.purge()
-    mark = again(pipe)
-    refused(pipe, "purged" if way == "gtid" or version == MYSQL else "", "on_gap: record", mark=mark)
-    assert stored(pipe) == [1, 2, 3, 4, 5]
-    again(pipe, on_gap="record")
-    pipe.leat.wait_streaming()
-    insert(pipe, 16, 20)
-    assert ids(pipe) == [*range(1, 6), *range(11, 21)]
-    gap, = gaps(pipe)
-    assert pipe.server.log_files()[0][0] in json.dumps(gap) and place(pipe) == 5
-    again(pipe)
-    pipe.leat.wait_streaming()
-    insert(pipe, 21, 25)
-    assert ids(pipe) == [*range(1, 6), *range(11, 26)] and len(gaps(pipe)) == 1
+    pipes = both_ways(broken(version))
+    server = pipes[0].server
+    start(pipes)
+    insert_all(pipes, 1, 5)
+    for pipe in pipes:
+        assert ids(pipe) == [1, 2, 3, 4, 5]
+        pipe.leat.stop()
+    insert_all(pipes, 6, 10)
+    server.flush_logs()
+    insert_all(pipes, 11, 15)
+    server.purge()
+    for pipe in pipes:
+        mark = again(pipe)
+        refused(pipe, "purged" if by_gtid(pipe) or version == MYSQL else "", "on_gap: record", mark=mark)
+        assert stored(pipe) == [1, 2, 3, 4, 5]
+        again(pipe, on_gap="record")
+        pipe.leat.wait_streaming()
+    insert_all(pipes, 16, 20)
+    for pipe in pipes:
+        assert ids(pipe) == [*range(1, 6), *range(11, 21)]
+        gap, = gaps(pipe)
+        assert server.log_files()[0][0] in json.dumps(gap) and place(pipe) == 5
+        again(pipe)
+        pipe.leat.wait_streaming()
+    insert_all(pipes, 21, 25)
+    for pipe in pipes:
+        assert ids(pipe) == [*range(1, 6), *range(11, 26)] and len(gaps(pipe)) == 1
 
 
-@pytest.mark.parametrize("version, way", BOTH_WAYS)
+@pytest.mark.parametrize("version", [MARIADB, MYSQL])
 @pytest.mark.parametrize("grown", ["shorter", "longer"])
-def test_resume__a_reset_log_is_not_taken_for_the_old_one(on, version, way, grown):
+def test_resume__a_reset_log_is_not_taken_for_the_old_one(both_ways, broken, version, grown):
     """MySQL scenario 93: names and GTIDs begin again, so the place of the offset may well exist in the new log."""
-    pipe = on(version, resume=way)
-    pipe.server.reset_log()
-    pipe.start()
-    insert(pipe, 1, 1)
-    insert(pipe, 2, 2)
-    insert(pipe, 3, 3)
-    assert ids(pipe) == [1, 2, 3]
-    old, begun = pipe.server.log_end(), int(time.time())
-    pipe.leat.stop()
+    pipes = both_ways(broken(version))
+    server = pipes[0].server
+    server.reset_log()
+    start(pipes)
+    for row in (1, 2, 3):
+        insert_all(pipes, row, row)
+    for pipe in pipes:
+        assert ids(pipe) == [1, 2, 3]
+    old, begun = server.log_end(), int(time.time())
+    for pipe in pipes:
+        pipe.leat.stop()
     places.wait_until(lambda: int(time.time()) > begun, 5, "another second, which is what files are told apart by")
-    pipe.server.reset_log()
-    for row in range(11, 13 if grown == "shorter" else 21):
-        insert(pipe, row, row)
-    assert pipe.server.log_end()[0] == old[0]
-    assert (pipe.server.log_end()[1] > old[1]) == (grown == "longer")
-    mark = again(pipe)
-    refused(pipe, "on_gap: record", mark=mark)
-    assert stored(pipe) == [1, 2, 3]
-    again(pipe, on_gap="record")
-    pipe.leat.wait_streaming()
-    insert(pipe, 30, 30)
-    found = ids(pipe)
-    assert found[:3] == [1, 2, 3] and found[-1] == 30 and len(found) == len(set(found))
-    if grown == "longer":
-        assert found == [1, 2, 3, *range(11, 21), 30]
-    assert len(gaps(pipe)) == 1 and place(pipe) == 3
+    server.reset_log()
+    new = range(11, 13 if grown == "shorter" else 21)
+    for row in new:
+        insert_all(pipes, row, row)
+    assert server.log_end()[0] == old[0]
+    assert (server.log_end()[1] > old[1]) == (grown == "longer")
+    for pipe in pipes:
+        mark = again(pipe)
+        refused(pipe, "on_gap: record", mark=mark)
+        assert stored(pipe) == [1, 2, 3]
+        again(pipe, on_gap="record")
+        pipe.leat.wait_streaming()
+    insert_all(pipes, 30, 30)
+    for pipe in pipes:
+        assert ids(pipe) == [1, 2, 3, *new, 30]
+        assert len(gaps(pipe)) == 1 and place(pipe) == 3
 
 
 def test_resume__a_reset_while_it_streams_is_noticed(on):
@@ -436,13 +473,48 @@ def test_resume__a_failover_to_a_server_that_lacks_what_is_stored_is_named(pair,
     again(pipe, on_gap="record")
     pipe.leat.wait_streaming()
     insert(pipe, 10, 12)
-    found = ids(pipe)
-    assert found[:6] == list(range(1, 7)) and found[-3:] == [10, 11, 12]
+    assert ids(pipe) == list(range(1, 13))  # what both have is stored once
     assert len(gaps(pipe)) == 1 and place(pipe) == 6
     again(pipe)
     pipe.leat.wait_streaming()
     insert(pipe, 13, 15)
-    assert ids(pipe) == [*found, 13, 14, 15] and len(gaps(pipe)) == 1
+    assert ids(pipe) == list(range(1, 16)) and len(gaps(pipe)) == 1
+
+
+def test_resume__a_domain_that_the_other_server_never_had_begins_there_with_its_first_row(pair):
+    """MySQL scenario 95: and what both have of the others comes once."""
+    pipe, first, second = pair(MARIADB, on_gap="record")
+    pipe.start()
+    insert(pipe, 1, 3)
+    wait_same(first, second)
+    second.sql("STOP REPLICA")
+    pipe.run("SET gtid_domain_id = 7; INSERT INTO t VALUES (4, 'lost')")
+    assert ids(pipe) == [1, 2, 3, 4]
+    move_to(pipe, second)
+    again(pipe)
+    places.wait_until(lambda: len(gaps(pipe)) == 1, 20, "the gap")
+    pipe.run("SET gtid_domain_id = 7; INSERT INTO t VALUES (5, 'its first')")
+    assert ids(pipe) == [1, 2, 3, 4, 5]
+    again(pipe)
+    pipe.leat.wait_streaming()
+    pipe.run("SET gtid_domain_id = 7; INSERT INTO t VALUES (6, 'its second')")
+    assert ids(pipe) == [1, 2, 3, 4, 5, 6] and len(gaps(pipe)) == 1
+
+
+def test_resume__a_server_of_which_nobody_can_tell_what_is_stored_is_refused(pair):
+    """MySQL scenario 95: it has nothing of the server that wrote our last; no gap event makes that known."""
+    pipe, first, second = pair(MARIADB, on_gap="record")
+    pipe.start()
+    insert(pipe, 1, 3)
+    wait_same(first, second)
+    second.sql("STOP REPLICA")
+    pipe.run("SET server_id = 4711; INSERT INTO t VALUES (4, 'lost')")
+    assert ids(pipe) == [1, 2, 3, 4]
+    move_to(pipe, second)
+    insert(pipe, 5, 5)
+    mark = again(pipe)
+    refused(pipe, "source_rewound", "cannot be told", "4711", "gtids=", mark=mark)
+    assert stored(pipe) == [1, 2, 3, 4] and gaps(pipe) == []
 
 
 @pytest.mark.parametrize("version", [MARIADB, MYSQL])

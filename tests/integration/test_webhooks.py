@@ -2,6 +2,7 @@
 with the status of the table, and nothing of it is stored."""
 import base64
 import gzip
+import http.client
 import json
 import re
 import socket
@@ -400,6 +401,47 @@ def test_repeat__outlasts_restart_and_kill(own):
         assert hooks.post(EVENT, {"n": 7}, Idempotency_Key="k0")[0] == 422
     assert len(hooks.tail("--op", "post", "--source", "open")) == 60
     assert hooks.stop() == 0
+
+
+def many(hooks, numbers, threads=8):
+    """{number: (status, answer)} of a keyed event each, over connections that stay."""
+    answers, queue = {}, list(numbers)
+
+    def work():
+        connection = http.client.HTTPConnection("127.0.0.1", hooks.port, timeout=30)
+        while queue:
+            try:
+                n = queue.pop()
+            except IndexError:
+                break
+            connection.request("POST", EVENT, json.dumps({"n": n}), {"Content-Type": "application/json",
+                                                                     "Idempotency-Key": f"many-{n}"})
+            answer = connection.getresponse()
+            answers[n] = (answer.status, json.loads(answer.read()))
+        connection.close()
+    workers = [threading.Thread(target=work) for _ in range(threads)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    return answers
+
+
+def test_repeat__is_known_beyond_memory_and_over_many_segments(own):
+    """With the least memory that can be set aside, ten thousand keys are still known after kill -9: from the store."""
+    hooks = own(store={"segment_size": "1MiB", "compression": "none"}, sources={
+        "open": {"type": "webhook", "authentication": "none", "idempotency_keys": 1000}}).start()
+    firsts = many(hooks, range(10000))
+    assert all(status == 200 and "duplicate" not in answer for status, answer in firsts.values())
+    assert len(list(hooks.store_dir.glob("seg-*.mdb"))) > 3
+    for end in (hooks.kill9, hooks.stop):
+        end()
+        hooks.start()
+        again = many(hooks, range(0, 10000, 7))
+        assert all(again[n] == (200, {**firsts[n][1], "duplicate": True}) for n in again)
+    new = many(hooks, range(10000, 10300))
+    assert all(status == 200 and "duplicate" not in answer for status, answer in new.values())
+    assert len(hooks.tail("--op", "post")) == 10300
 
 
 def persist(hooks, stop, answered, number):

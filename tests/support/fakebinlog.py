@@ -4,7 +4,8 @@
 
 For what a real server does not do on demand. It serves from where it is asked to, so a daemon that reconnects goes on;
 `cuts` are the numbers of bytes of the dump after which each connection in turn is cut; `on_event` may change, drop,
-double or fake what is sent; `after` says what comes behind the last event. A glance, which asks for what is there and no
+double or fake what is sent; `after` says what comes behind the last event (a list: for each dump in turn, then HOLD). A
+glance, which asks for what is there and no
 more, is always answered honestly. Every question and dump request is kept.
 
 Passwords, where one is asked for, go by mysql_native_password (MariaDB) or the fast way of caching_sha2_password. There
@@ -85,6 +86,11 @@ class FakeBinlog:
             except OSError:
                 pass
             end.close()
+
+    def after_dump(self, request):
+        if not isinstance(self.after, list):
+            return self.after
+        return self.after.pop(0) if self.after and not request.glance else HOLD
 
     def more(self):
         """The log has grown: connections that hold go on."""
@@ -230,7 +236,7 @@ class _Session:
             self._error(1045, f"Access denied for user '{user}'@'localhost' (using password: {'YES' if answer else 'NO'})",
                         "28000")
             raise Gone
-        if answer and not mariadb:
+        if answer.strip(b"\0") and not mariadb:  # libmysqlclient says "no password" by a zero byte
             self._send(b"\x01\x03")  # it is in the server's cache
         self._ok()
 
@@ -301,6 +307,7 @@ class _Session:
         if not request.gtid and request.file not in self.log.files:
             return self._error(1236, "Could not find first log file name in binary log index file")
         self.server.streaming.append(self.number)
+        self.after = self.server.after_dump(request)
         try:
             for data in self._stream(request):
                 for out in [data] if request.glance else self._changed(data):
@@ -345,7 +352,7 @@ class _Session:
 
     def _hold(self, request, grown):
         """Waits at the end of the log; True: there is more."""
-        if self.server.after != HOLD or request.flags & NON_BLOCK:
+        if self.after != HOLD or request.flags & NON_BLOCK:
             return False
         with self.server.grown:
             while not grown() and not self.server.ended:
@@ -370,9 +377,9 @@ class _Session:
         return with_crc(bytes(data))
 
     def _after(self, request):
-        if isinstance(self.server.after, tuple):
-            self._error(*self.server.after)
-        elif self.server.after == EOF or request.flags & NON_BLOCK:
+        if isinstance(self.after, tuple):
+            self._error(*self.after)
+        elif self.after == EOF or request.flags & NON_BLOCK:
             self._eof()
         else:
             raise Gone

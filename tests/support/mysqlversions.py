@@ -11,7 +11,8 @@ What cannot be had raises `Unavailable` with the reason, and the tests skip loud
 
     python3 -m tests.support.mysqlversions             which can be had
     python3 -m tests.support.mysqlversions make …      leat's make in the system with libmysqlclient; prints the program:
-                                                       LEAT=$(…) scripts/integration … tests it
+                                                       LEAT=$(…) scripts/integration … tests it; ends with 3 where
+                                                       that system cannot be had
 """
 import fcntl
 import hashlib
@@ -261,7 +262,11 @@ def _last(done):
 
 def main():
     if sys.argv[1:2] == ["make"]:
-        print(make(*sys.argv[2:]))
+        try:
+            print(make(*sys.argv[2:]))
+        except Unavailable as e:
+            print(e, file=sys.stderr)
+            sys.exit(3)
         return
     for name in ALL:
         there, reason = have(name)

@@ -1,6 +1,7 @@
 #include "sources/mysql/binlog_client.h"
 
 #include <leat/buf.h>
+#include <leat/clock.h>
 
 #include "sources/mysql/client_library.h"
 #include "sources/mysql/event_ring.h"
@@ -29,7 +30,8 @@ struct my_binlog_client {
                     */
     pthread_t reader;
     bool reading;
-    _Atomic uint64_t received; /* the reader's, read by the source's thread */
+    int64_t patience_ms, impatient_ms; /* until when the first event must be there; 0: no matter */
+    _Atomic uint64_t received;         /* the reader's, read by the source's thread */
     _Atomic int64_t received_ms;
 };
 
@@ -122,6 +124,7 @@ int my_binlog_client_open(const struct my_settings *settings, const char *instan
     if (!client)
         return leat_fail(err, LEAT_ERETRY, "out of memory for a binlog client");
     client->cancel_fd = -1;
+    client->patience_ms = request->patience_ms;
     int status = command_prepare(client, request, err);
     if (!status)
         status = my_event_ring_new(&client->ring, err);
@@ -192,21 +195,45 @@ int my_binlog_client_dump(struct my_binlog_client *client, struct leat_err *err)
     if (failed)
         return leat_fail_errno(err, LEAT_ERETRY, failed, "cannot start a thread");
     client->reading = true;
+    if (client->patience_ms)
+        client->impatient_ms = leat_clock_monotonic_ms() + client->patience_ms;
     return LEAT_OK;
 }
 
 /* --- the source's thread ------------------------------------------------------------------------
  */
 
+/* A server was seen to take the command and send nothing, no heartbeat either, when streams with
+ * our number had just ended; the next one that asked was served. */
+static int silent(const struct my_binlog_client *client, struct leat_err *err)
+{
+    return leat_fail(err, LEAT_ERETRY,
+                     "the server has sent nothing in the %" PRId64 " ms since it was asked for "
+                     "its binlog",
+                     client->patience_ms);
+}
+
 int my_binlog_client_next(struct my_binlog_client *client, struct leat_slice *ret_event,
                           struct leat_err *err)
 {
-    return my_event_ring_next(client->ring, ret_event, err);
+    int status = my_event_ring_next(client->ring, ret_event, err);
+    if (status != LEAT_AGAIN)
+        client->impatient_ms = 0;
+    else if (client->impatient_ms && leat_clock_monotonic_ms() >= client->impatient_ms)
+        status = silent(client, err);
+    return status;
 }
 
 bool my_binlog_client_wait(struct my_binlog_client *client, int wake_fd, int64_t until_ms)
 {
+    if (client->impatient_ms && client->impatient_ms < until_ms)
+        until_ms = client->impatient_ms;
     return my_event_ring_wait(client->ring, wake_fd, until_ms);
+}
+
+uint64_t my_binlog_client_session(const struct my_binlog_client *client)
+{
+    return mysql_thread_id(client->connection->mysql);
 }
 
 uint64_t my_binlog_client_received(const struct my_binlog_client *client)

@@ -36,7 +36,8 @@ struct my_dump_request {
     struct leat_slice gtid_set; /* MySQL: the encoded set (my_gtid_set_encode); empty: none */
     const char *gtid_state;     /* MariaDB: "0-1-100,2-7-55", "" from the first log; NULL: none */
     bool gtid_mode;             /* by gtid_set or gtid_state, not by file and position */
-    bool once; /* end at the end of the log: LEAT_EOF (COM_BINLOG_DUMP, non-blocking) */
+    bool once;           /* end at the end of the log: LEAT_EOF (COM_BINLOG_DUMP, non-blocking) */
+    int64_t patience_ms; /* for the first event, from the dump on; 0: as long as the library has */
 };
 
 /* Connects and prepares the session (mysql.md 3.2). */
@@ -49,13 +50,17 @@ int my_binlog_client_open(const struct my_settings *settings, const char *instan
 int my_binlog_client_dump(struct my_binlog_client *client, struct leat_err *err) LEAT_MUST_CHECK;
 
 /* The next event, header first, without the packet's status byte; it lives until the next call of
- * next or close. LEAT_AGAIN: none is there now. LEAT_EOF: the end of the log, with `once`. */
+ * next or close. LEAT_AGAIN: none is there now. LEAT_EOF: the end of the log, with `once`.
+ * LEAT_ERETRY too when the first one did not come within patience_ms. */
 int my_binlog_client_next(struct my_binlog_client *client, struct leat_slice *ret_event,
                           struct leat_err *err) LEAT_MUST_CHECK;
 
-/* Waits until an event or an error is there, wake_fd is readable, or until_ms (monotonic). True:
- * wake_fd is readable. */
+/* Waits until an event or an error is there, wake_fd is readable, or until_ms (monotonic), at most
+ * as long as the patience lasts. True: wake_fd is readable. */
 bool my_binlog_client_wait(struct my_binlog_client *client, int wake_fd, int64_t until_ms);
+
+/* The server's number of this session. */
+uint64_t my_binlog_client_session(const struct my_binlog_client *client);
 
 /* Bytes of events read so far, and when the last came (monotonic ms). */
 uint64_t my_binlog_client_received(const struct my_binlog_client *client);

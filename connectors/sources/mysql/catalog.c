@@ -236,11 +236,59 @@ int my_catalog_log_files(struct my_connection *connection, struct leat_arena *ar
     return LEAT_OK;
 }
 
+static bool session_read(const struct my_result *result, size_t row, const int columns[4],
+                         struct leat_arena *arena, struct my_session *ret_session)
+{
+    *ret_session = (struct my_session){
+        .id = (uint64_t)my_result_int(result, row, (unsigned)columns[0]),
+        .command = leat_arena_text(arena, my_result_value(result, row, (unsigned)columns[1])),
+        .host = leat_arena_text(arena, my_result_value(result, row, (unsigned)columns[2])),
+        .seconds = my_result_int(result, row, (unsigned)columns[3]),
+    };
+    return ret_session->command && ret_session->host;
+}
+
+int my_catalog_sessions(struct my_connection *connection, struct leat_arena *arena,
+                        struct my_session **ret_sessions, size_t *ret_count, struct leat_err *err)
+{
+    static const char WHAT[] = "list the sessions";
+    static const char *const NAMES[] = {"Id", "Command", "Host", "Time"};
+    struct my_result *result;
+    int columns[4];
+    int status = my_query(connection, "SHOW PROCESSLIST", WHAT, &result, err);
+    if (status)
+        return status;
+    size_t count = my_result_rows(result);
+    for (int i = 0; i < 4; i++) {
+        columns[i] = my_result_column(result, NAMES[i]);
+        count = columns[i] < 0 ? 0 : count;
+    }
+    struct my_session *sessions = leat_arena_zeroed(arena, count ? count : 1, sizeof *sessions);
+    for (size_t i = 0; sessions && i < count; i++)
+        if (!session_read(result, i, columns, arena, &sessions[i]))
+            sessions = NULL;
+    my_result_free(result);
+    if (!sessions)
+        return arena_full(WHAT, err);
+    *ret_sessions = sessions;
+    *ret_count = count;
+    return LEAT_OK;
+}
+
 int my_catalog_purged(struct my_connection *connection, struct leat_buf *gtids,
                       struct leat_err *err)
 {
     return text_ask(connection, "SELECT @@GLOBAL.gtid_purged", "ask for the purged GTIDs", gtids,
                     err);
+}
+
+int my_catalog_maria_states(struct my_connection *connection, struct leat_buf *log,
+                            struct leat_buf *copied, struct leat_err *err)
+{
+    static const char WHAT[] = "ask for the server's GTIDs";
+    int status = text_ask(connection, "SELECT @@GLOBAL.gtid_binlog_state", WHAT, log, err);
+    return status ? status
+                  : text_ask(connection, "SELECT @@GLOBAL.gtid_slave_pos", WHAT, copied, err);
 }
 
 /* --- columns -----------------------------------------------------------------------------------

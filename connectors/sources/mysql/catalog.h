@@ -51,9 +51,26 @@ int my_catalog_log_files(struct my_connection *connection, struct leat_arena *ar
                          struct my_log_file **ret_files, size_t *ret_count,
                          struct leat_err *err) LEAT_MUST_CHECK;
 
+/* The sessions that this account may see, its own at least; texts in the arena. */
+enum { MY_SESSIONS_BYTES_MAX = 4 << 20 };
+struct my_session {
+    uint64_t id;
+    const char *command; /* "Sleep", "Binlog Dump" … */
+    const char *host;
+    int64_t seconds; /* since the command began */
+};
+int my_catalog_sessions(struct my_connection *connection, struct leat_arena *arena,
+                        struct my_session **ret_sessions, size_t *ret_count,
+                        struct leat_err *err) LEAT_MUST_CHECK;
+
 /* MySQL's gtid_purged as text. */
 int my_catalog_purged(struct my_connection *connection, struct leat_buf *gtids,
                       struct leat_err *err) LEAT_MUST_CHECK;
+
+/* MariaDB: gtid_binlog_state, the last GTID of each server in each domain of the log, and
+ * gtid_slave_pos, the last of each domain that was replicated. */
+int my_catalog_maria_states(struct my_connection *connection, struct leat_buf *log,
+                            struct leat_buf *copied, struct leat_err *err) LEAT_MUST_CHECK;
 
 /* Facts about the columns of one table as it is now, in ordinal order; nothing (count 0) when it is
  * gone or not ours to see. */

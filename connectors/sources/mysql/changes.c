@@ -120,8 +120,10 @@ static int on_maria_gtid(struct my_source *s, const struct my_event_header *h,
     struct my_transaction *t = &s->transaction;
     begin(s, h);
     int status = my_event_maria_gtid(h, body, &t->maria, err);
-    if (!status && s->torn.file[0])
+    if (!status && s->torn.file[0]) {
         status = my_torn_missing(s, &t->maria, err); /* the file has no list of GTIDs */
+        s->torn.file[0] = '\0';
+    }
     if (status)
         return status;
     t->has_gtid = true;
@@ -151,6 +153,13 @@ static void move_position(struct my_source *s, const struct my_place *to)
         my_file_stamp(&s->format, p->stamp);
     p->at = *to;
     s->position_moved = true;
+}
+
+void my_change_move(struct my_source *s)
+{
+    bool ahead = my_place_compare(&s->at, &s->position.at) > 0;
+    if (!s->transaction.open && !s->replaying && ahead)
+        move_position(s, &s->at);
 }
 
 int my_change_done(struct my_source *s, struct leat_err *err)
@@ -790,8 +799,8 @@ static int on_format(struct my_source *s, const struct my_event_header *h, struc
     if (!s->format_checked)
         return my_resume_format(s, err);
     end_replay(s);
-    if (!s->transaction.open && !s->replaying && my_place_compare(&s->at, &s->position.at) > 0)
-        move_position(s, &s->at); /* by GTID set a dump may begin at an older file */
+    if (!s->torn.file[0])  /* else what is missing in front of this file would be passed over */
+        my_change_move(s); /* by GTID set a dump may begin at an older file */
     return LEAT_OK;
 }
 

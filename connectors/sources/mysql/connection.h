@@ -65,9 +65,15 @@ int my_classify(unsigned number, const char *text);
  * history: purged, reset, restored, diverged. */
 bool my_log_is_lost(const struct leat_err *err);
 
+/* … the last of these: it has not what we have. */
+bool my_log_is_other(const struct leat_err *err);
+
 /* … that says that the log behind our position cannot be read by GTID set: it has transactions
  * without, or gtid_mode is off. */
 bool my_log_lacks_gtids(const struct leat_err *err);
+
+/* … that says that another reader has our server_id, or uuid. */
+bool my_number_is_taken(const struct leat_err *err);
 
 /* … that says that the server cannot read its own file from our position on: there is no event, or
  * a broken one. */

@@ -187,9 +187,19 @@ bool my_log_is_lost(const struct leat_err *err)
     return advice == ADVICE_PURGED || advice == ADVICE_TAIL || advice == ADVICE_DIVERGED;
 }
 
+bool my_log_is_other(const struct leat_err *err)
+{
+    return advice_of(err) == ADVICE_DIVERGED;
+}
+
 bool my_log_lacks_gtids(const struct leat_err *err)
 {
     return advice_of(err) == ADVICE_MODE;
+}
+
+bool my_number_is_taken(const struct leat_err *err)
+{
+    return advice_of(err) == ADVICE_IDENTITY;
 }
 
 bool my_log_is_unreadable(const struct leat_err *err)

@@ -20,6 +20,7 @@
 #include <stdio.h>
 
 enum {
+    NAMES_BYTES_MAX = 4 << 10,
     STATEMENT_ORDINALS = 1 << 30,
     /* announcements have the numbers below it */ FACTS_ARENA_MAX = 16 << 20,
     ROWS_STATEMENT_END = 1,
@@ -45,6 +46,45 @@ static struct leat_value text_or_null(const char *text)
 {
     return *text ? (struct leat_value){.kind = LEAT_STRING, .text = leat_slice_text(text)}
                  : (struct leat_value){.kind = LEAT_NULL};
+}
+
+/* --- what is too long --------------------------------------------------------------------------
+ */
+
+/* The last table that was mapped; in the arena, as "db.table". */
+static const char *last_table(struct my_source *s)
+{
+    struct my_group_event event;
+    struct leat_err err;
+    struct my_table_map m;
+    struct leat_buf name;
+    const char *table = NULL;
+    if (s->emission.group || my_group_rewind(&s->group, &err) != LEAT_OK)
+        return NULL;
+    leat_buf_init(&name, NAMES_BYTES_MAX);
+    while (my_group_next(&s->group, &event)) {
+        struct leat_slice body = leat_slice_of(event.bytes.ptr + MY_EVENT_HEADER_BYTES,
+                                               event.bytes.len - MY_EVENT_HEADER_BYTES);
+        if (event.bytes.ptr[EVENT_TYPE_AT] != MY_TABLE_MAP_EVENT ||
+            my_event_table_map(body, &m, &err) != LEAT_OK)
+            continue;
+        leat_buf_reset(&name);
+        leat_buf_format(&name, "%.*s.%.*s", LEAT_SLICE_ARG(m.database), LEAT_SLICE_ARG(m.table));
+    }
+    leat_arena_reset(&s->scratch);
+    table = name.len ? leat_arena_text(&s->scratch, leat_buf_slice(&name)) : NULL;
+    leat_buf_release(&name);
+    return table;
+}
+
+void my_emit_place(struct my_source *s, struct leat_err *err)
+{
+    const char *table = last_table(s);
+    if (table)
+        leat_err_context(err, "at %s:%" PRIu64 ", in rows of %s", s->at.file, s->at.position,
+                         table);
+    else if (s->at.file[0])
+        leat_err_context(err, "at %s:%" PRIu64, s->at.file, s->at.position);
 }
 
 /* --- adding ------------------------------------------------------------------------------------

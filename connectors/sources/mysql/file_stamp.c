@@ -70,11 +70,15 @@ static int check_head(struct my_source *s, bool *ret_ours, struct leat_err *err)
         .file = s->position.at.file,
         .position = FILE_HEAD_BYTES,
         .once = true,
+        .patience_ms = my_resume_patience_ms(s),
     };
     int status = my_binlog_client_open(&s->settings, s->instance, &request, &client, err);
     if (status)
         return status;
+    s->silences++;
     status = read_head(client, &format, err);
+    if (!status)
+        s->silences--;
     my_binlog_client_close(client);
     if (status)
         return status;
@@ -101,7 +105,7 @@ static bool alike(const char *a, const char *b)
     return x && y && x - a == y - b && strncmp(a, b, (size_t)(x - a)) == 0;
 }
 
-int my_file_check(struct my_source *s, bool *ret_ours, struct leat_err *err)
+int my_file_check(struct my_source *s, bool *ret_ours, uint64_t *ret_bytes, struct leat_err *err)
 {
     const struct my_place ours = s->position.at;
     struct my_place newest = {.position = UINT64_MAX};
@@ -110,12 +114,15 @@ int my_file_check(struct my_source *s, bool *ret_ours, struct leat_err *err)
     size_t count = 0;
     bool there = false;
     *ret_ours = true;
+    *ret_bytes = UINT64_MAX;
     if (!ours.file[0] || !s->position.stamp[0] || s->server.innodb_binlog)
         return LEAT_OK;
     leat_arena_init(&arena, FILES_ARENA_MAX);
     int status = my_catalog_log_files(s->sql, &arena, &files, &count, err);
     for (size_t i = 0; !status && i < count; i++) {
-        there |= strcmp(files[i].name, ours.file) == 0;
+        bool this = strcmp(files[i].name, ours.file) == 0;
+        there |= this;
+        *ret_bytes = this ? files[i].bytes : *ret_bytes;
         snprintf(newest.file, sizeof newest.file, "%s", files[i].name);
     }
     leat_arena_release(&arena);

@@ -86,6 +86,13 @@ const struct maria_gtid_position *maria_gtid_state_find(const struct maria_gtid_
 int maria_gtid_state_parse(struct leat_slice text, struct maria_gtid_state *ret_state,
                            struct leat_err *err) LEAT_MUST_CHECK; /* "0-1-100,2-7-55", "" */
 void maria_gtid_state_format(const struct maria_gtid_state *state, struct leat_buf *buf);
+void maria_gtid_state_drop(struct maria_gtid_state *state, uint32_t domain);
+/* The number of the last transaction of one server in a domain, in gtid_binlog_state's text, which
+ * has one for each server that ever wrote to the log. LEAT_EOF: it wrote none there; *ret_domain
+ * says whether anybody did. */
+int maria_gtid_binlog_state_find(struct leat_slice text, uint32_t domain, uint32_t server_id,
+                                 uint64_t *ret_sequence, bool *ret_domain,
+                                 struct leat_err *err) LEAT_MUST_CHECK;
 void maria_gtid_format(const struct maria_gtid *gtid, char *ret_text); /* "0-1-100" */
 
 #endif

@@ -76,6 +76,16 @@ int maria_gtid_state_put(struct maria_gtid_state *state, const struct maria_gtid
     return LEAT_OK;
 }
 
+void maria_gtid_state_drop(struct maria_gtid_state *state, uint32_t domain)
+{
+    size_t at = place_of(state, domain);
+    if (!has_at(state, at, domain))
+        return;
+    state->count--;
+    memmove(state->positions + at, state->positions + at + 1,
+            (state->count - at) * sizeof *state->positions);
+}
+
 /* --- text --------------------------------------------------------------------------------------
  */
 
@@ -133,6 +143,12 @@ static int parse(struct gtid_cursor *c, struct maria_gtid_state *state, struct l
     return status || (!gtid_peek(c) && c->at == c->end) ? status : LEAT_ECONFIG;
 }
 
+static int not_a_list(struct leat_slice text, const char *what, struct leat_err *err)
+{
+    return leat_fail(err, LEAT_ECONFIG, "\"%.*s\" is no %s", text.len < 200 ? (int)text.len : 200,
+                     (const char *)text.ptr, what);
+}
+
 int maria_gtid_state_parse(struct leat_slice text, struct maria_gtid_state *ret_state,
                            struct leat_err *err)
 {
@@ -145,9 +161,28 @@ int maria_gtid_state_parse(struct leat_slice text, struct maria_gtid_state *ret_
     }
     maria_gtid_state_release(&state);
     if (status == LEAT_ECONFIG)
-        leat_fail(err, LEAT_ECONFIG,
-                  "\"%.*s\" is no MariaDB GTID position, such as 0-1-100,2-7-55 with one of each "
-                  "domain",
-                  text.len < 200 ? (int)text.len : 200, (const char *)text.ptr);
+        not_a_list(text, "MariaDB GTID position, such as 0-1-100,2-7-55 with one of each domain",
+                   err);
     return status;
+}
+
+int maria_gtid_binlog_state_find(struct leat_slice text, uint32_t domain, uint32_t server_id,
+                                 uint64_t *ret_sequence, bool *ret_domain, struct leat_err *err)
+{
+    struct gtid_cursor c = gtid_cursor_of(text);
+    struct maria_gtid gtid = {.flags = 0};
+    bool found = false, of_domain = false;
+    bool any = gtid_peek(&c) || c.at != c.end;
+    while (any) {
+        if (!take_gtid(&c, &gtid))
+            return not_a_list(text, "list of MariaDB GTIDs", err);
+        of_domain |= gtid.domain == domain;
+        if (gtid.domain == domain && gtid.server_id == server_id) {
+            *ret_sequence = gtid.sequence;
+            found = true;
+        }
+        any = gtid_take(&c, ',');
+    }
+    *ret_domain = of_domain;
+    return found ? LEAT_OK : LEAT_EOF;
 }

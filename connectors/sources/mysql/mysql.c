@@ -122,7 +122,9 @@ static int source_start(void *ctx, struct leat_slice token, struct leat_err *err
 {
     struct my_source *s = ctx;
     struct my_dump_request request;
-    int status = my_resume(s, token, &request, err);
+    int status = my_rival_check(s, err);
+    if (!status)
+        status = my_resume(s, token, &request, err);
     if (status)
         return status;
     my_change_reset(s);
@@ -139,6 +141,7 @@ static int source_start(void *ctx, struct leat_slice token, struct leat_err *err
         status = my_binlog_client_dump(s->client, err);
     if (status)
         return my_resume_refused(s, err);
+    s->silences++;
     const char *cipher = my_binlog_client_cipher(s->client);
     LEAT_INFO("source", s->instance, "streaming", LEAT_F_TEXT("server", s->server.version),
               LEAT_F_TEXT("file", s->position.at.file),
@@ -203,6 +206,8 @@ static int drain(struct my_source *s, struct leat_batch *batch, struct leat_err 
         }
         if (!status)
             status = my_change(s, event, err);
+        if (status == LEAT_ELIMIT)
+            my_emit_place(s, err);
         if (!status && s->gap.found)
             status = my_emit_gap(s, batch, err);
         if (status)

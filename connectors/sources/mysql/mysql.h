@@ -3,12 +3,14 @@
  *
  *     mysql.c      ops table, open, start, poll, confirm, close: the table of contents
  *     resume.c     where the stream resumes, and what was lost: the questions before the dump
+ *     rewound.c    what a server lacks that is in the stream
  *     file_stamp.c is a log's file the one that it was?
  *     changes.c    binlog events become transactions: the grammar of the log
  *     emission.c   a transaction that is decided becomes events in the batch
  *     parked.c     prepared XA transactions that are not decided
  *     torn_file.c  a file that a crash cut in mid-event, and the proof that nothing was lost
  *     barrier.c    is the catalogue's table the one of the log? (schema: catalogue)
+ *     rival.c      another reader with our server_id
  *     monitor.c    lag, asked beside the stream
  *
  * Private to this directory. Threads: the source's.
@@ -95,6 +97,17 @@ struct my_monitor {
     bool level;          /* everything up to there is durable */
 };
 
+/* A reader with our number that ended a stream of ours. */
+enum { MY_RIVALS_MAX = 4 };
+struct my_rival {
+    int64_t begun_ms;                 /* when our stream was asked for (monotonic) */
+    unsigned early;                   /* streams in a row that were ended at once */
+    unsigned met;                     /* that were ended later */
+    uint64_t sessions[MY_RIVALS_MAX]; /* of the server, one of which is it */
+    size_t count;                     /* 0: it could not be seen */
+    struct leat_err reason;
+};
+
 struct my_source {
     struct my_settings settings; /* first: the option table's offsets point here */
     struct leat_source_env env_copy;
@@ -141,6 +154,7 @@ struct my_source {
     struct my_gap_event gap;
     bool refused;   /* the server refused our position: the next start records a gap */
     bool reset;     /* … because its log began again, with other transactions */
+    bool rewound;   /* … because it lacks some of ours */
     bool from_head; /* it cannot read its file from there: the next start begins at its head */
     struct my_place torn; /* where a file was left before its end; file "": it needs no proof */
     bool by_position;     /* it cannot go on by GTID set: the next start does without */
@@ -151,6 +165,8 @@ struct my_source {
     struct leat_arena event_arena;     /* lifetime: an event of the log */
     struct leat_arena statement_arena; /* lifetime: a DDL statement */
 
+    unsigned silences; /* dumps in a row that brought nothing */
+    struct my_rival rival;
     struct my_monitor monitor;
     int64_t counted_bytes;
     struct leat_err deferred; /* ends the session when what came before it was handed over */
@@ -165,8 +181,16 @@ struct my_source {
 int my_resume(struct my_source *source, struct leat_slice token,
               struct my_dump_request *ret_request, struct leat_err *err) LEAT_MUST_CHECK;
 
+/* Something between the position and `to` is not in the stream: an error with its remedy, or a gap
+ * to record and a position to go on from. */
+int my_lose(struct my_source *source, const char *reason, const struct my_place *to,
+            const char *text, struct leat_err *err) LEAT_MUST_CHECK;
+
 /* The living GTIDs as text, in place of what the buffer holds. */
 void my_resume_gtids(struct my_source *source, struct leat_buf *buf);
+
+/* How long the first event may take: longer each time that it did not come. */
+int64_t my_resume_patience_ms(const struct my_source *source);
 
 /* The first format description of the dump: is it the file that the position is from? */
 int my_resume_format(struct my_source *source, struct leat_err *err) LEAT_MUST_CHECK;
@@ -178,6 +202,17 @@ int my_resume_rewound(struct my_source *source, struct leat_err *err);
  * another way of reading may get over is tried at the next start; else the error is as it was. */
 int my_resume_refused(struct my_source *source, struct leat_err *err);
 
+/* --- rewound.c ---------------------------------------------------------------------------------
+ */
+
+/* MySQL by GTID: if the server lacks transactions that are in the stream, it is a loss. */
+int my_rewound_set(struct my_source *source, struct leat_err *err) LEAT_MUST_CHECK;
+/* MariaDB by GTID, on another server: the same. `refused`: it said so, and LEAT_ECONFIG too when
+ * what both have cannot be told. */
+int my_rewound_state(struct my_source *source, bool refused, struct leat_err *err) LEAT_MUST_CHECK;
+/* Our file has only so many bytes. */
+int my_rewound_file(struct my_source *source, uint64_t bytes, struct leat_err *err) LEAT_MUST_CHECK;
+
 /* --- file_stamp.c ------------------------------------------------------------------------------
  */
 
@@ -188,8 +223,9 @@ void my_file_stamp(const struct my_format *format, char *ret_stamp);
 bool my_file_is_same(const struct my_source *source, const char *stamp,
                      struct leat_err *err) LEAT_MUST_CHECK;
 /* Reads the stamp of the position's file, if it is still there. *ret_ours false: it is another log,
- * and err says why; LEAT_OK then too. */
-int my_file_check(struct my_source *source, bool *ret_ours, struct leat_err *err) LEAT_MUST_CHECK;
+ * and err says why; LEAT_OK then too. *ret_bytes: how long it is; UINT64_MAX: it is not there. */
+int my_file_check(struct my_source *source, bool *ret_ours, uint64_t *ret_bytes,
+                  struct leat_err *err) LEAT_MUST_CHECK;
 
 /* --- changes.c ---------------------------------------------------------------------------------
  */
@@ -197,6 +233,10 @@ int my_file_check(struct my_source *source, bool *ret_ours, struct leat_err *err
 /* Works on one event. When a transaction is decided, source->emission says what comes next. */
 int my_change(struct my_source *source, struct leat_slice event,
               struct leat_err *err) LEAT_MUST_CHECK;
+
+/* Nothing is missing between the position and the event that is worked on, no transaction is open:
+ * the position moves there. */
+void my_change_move(struct my_source *source);
 
 /* The transaction is over, emitted or dropped: the position moves behind it. */
 int my_change_done(struct my_source *source, struct leat_err *err) LEAT_MUST_CHECK;
@@ -220,6 +260,9 @@ int my_emit_begin(struct my_source *source, struct my_group *group, struct my_pa
 /* Goes on with what is being emitted. LEAT_AGAIN: the batch is full. */
 int my_emit(struct my_source *source, struct leat_batch *batch,
             struct leat_err *err) LEAT_MUST_CHECK;
+
+/* An error about what is too long, with the place and the table; the session ends with it. */
+void my_emit_place(struct my_source *source, struct leat_err *err);
 
 /* How much of a transaction the batch has, into the position. */
 void my_emit_position(struct my_source *source);
@@ -249,7 +292,7 @@ int my_torn_pass(struct my_source *source, struct leat_err *err) LEAT_MUST_CHECK
 /* A file's GTID list: nothing is missing in front of it. */
 int my_torn_prove(struct my_source *source, struct leat_slice gtid_list,
                   struct leat_err *err) LEAT_MUST_CHECK;
-/* Something is, up to this GTID; or nobody can tell. */
+/* Something is, up to this GTID; or nobody can tell. LEAT_OK: it is a gap. */
 int my_torn_missing(struct my_source *source, const struct maria_gtid *gtid,
                     struct leat_err *err) LEAT_MUST_CHECK;
 
@@ -261,6 +304,14 @@ int my_torn_missing(struct my_source *source, const struct maria_gtid *gtid,
 int my_barrier(struct my_source *source, struct leat_slice database, struct leat_slice table,
                struct leat_arena *arena, struct my_column_fact **ret_facts, size_t *ret_count,
                struct leat_err *err) LEAT_MUST_CHECK;
+
+/* --- rival.c -----------------------------------------------------------------------------------
+ */
+
+/* Before the dump. An error: who ended our stream still reads. */
+int my_rival_check(struct my_source *source, struct leat_err *err) LEAT_MUST_CHECK;
+/* The stream was ended by another one with our number (err): what is to be done. */
+int my_rival_met(struct my_source *source, struct leat_err *err);
 
 /* --- monitor.c ---------------------------------------------------------------------------------
  */

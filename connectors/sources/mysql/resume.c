@@ -16,7 +16,12 @@
 #include <stdio.h>
 #include <sys/random.h>
 
-enum { FILES_ARENA_MAX = 8 << 20, FILE_HEAD_BYTES = 4 };
+enum {
+    FILES_ARENA_MAX = 8 << 20,
+    FILE_HEAD_BYTES = 4,
+    FIRST_EVENT_MS = 1000, /* it mostly takes one; a search by GTID through a long log takes more */
+    PATIENCE_DOUBLINGS = 6,
+};
 
 /* --- who we are --------------------------------------------------------------------------------
  */
@@ -100,10 +105,8 @@ static void place_text(const struct my_place *place, struct leat_buf *buf)
     leat_buf_format(buf, "%s:%" PRIu64, place->file, place->position);
 }
 
-/* Something between `from` and `to` is not in the stream: an error with its remedy, or a gap to
- * record and a position to go on from. */
-static int lose(struct my_source *s, const char *reason, const struct my_place *to,
-                const char *text, struct leat_err *err)
+int my_lose(struct my_source *s, const char *reason, const struct my_place *to, const char *text,
+            struct leat_err *err)
 {
     place_text(&s->position.at, &s->gap.from);
     place_text(to, &s->gap.to);
@@ -157,7 +160,7 @@ static int lose_to_oldest(struct my_source *s, const char *reason, const char *t
     struct my_place oldest;
     int status = oldest_place(s, &oldest, err);
     if (!status)
-        status = lose(s, reason, &oldest, text, err);
+        status = my_lose(s, reason, &oldest, text, err);
     if (status || s->server.mariadb) {
         s->gtid_mode = s->gtids_known = false; /* MariaDB's file tells the state at its head */
         return status;
@@ -176,50 +179,8 @@ static int lose_to_oldest(struct my_source *s, const char *reason, const char *t
     return status;
 }
 
-/* --- MySQL by GTID -----------------------------------------------------------------------------
+/* --- purged ------------------------------------------------------------------------------------
  */
-
-static int executed_set(struct my_source *s, struct my_gtid_set *ret_set,
-                        struct my_log_end *ret_end, struct leat_err *err)
-{
-    struct leat_buf text;
-    leat_buf_init(&text, LEAT_TOKEN_MAX);
-    int status = my_catalog_log_end(s->sql, &s->server, ret_end, &text, err);
-    if (!status)
-        status = my_gtid_set_parse(leat_buf_slice(&text), ret_set, err);
-    leat_buf_release(&text);
-    return status;
-}
-
-/* What the server does not have of what we stored never happened there. */
-static int check_divergence(struct my_source *s, struct leat_err *err)
-{
-    struct my_gtid_set executed = {.sids = NULL}, extra = {.sids = NULL}, rest = {.sids = NULL};
-    struct my_log_end end;
-    struct my_place to = {.position = 0};
-    int status = executed_set(s, &executed, &end, err);
-    if (!status && !my_gtid_set_subset(&s->gtids.set, &executed)) {
-        memcpy(to.file, end.file, sizeof to.file);
-        to.position = end.position;
-        status = my_gtid_set_subtract(&s->gtids.set, &executed, &extra, err);
-        if (!status)
-            status = lose(s, "source_rewound", &to,
-                          "the server lacks transactions that are in the stream: a failover or a "
-                          "restore lost them, or its log was reset",
-                          err);
-        if (!status)
-            status = my_gtid_set_subtract(&s->gtids.set, &extra, &rest, err);
-        if (!status) {
-            my_gtid_set_release(&s->gtids.set);
-            s->gtids.set = rest;
-            rest = (struct my_gtid_set){.sids = NULL};
-        }
-    }
-    my_gtid_set_release(&executed);
-    my_gtid_set_release(&extra);
-    my_gtid_set_release(&rest);
-    return status;
-}
 
 static int check_purged(struct my_source *s, struct leat_err *err)
 {
@@ -237,8 +198,39 @@ static int check_purged(struct my_source *s, struct leat_err *err)
     return status;
 }
 
+/* --- log that is refused while it streams ------------------------------------------------------
+ */
+
+/* With on_gap: record the next start begins with a gap event. */
+static int lost(struct my_source *s, struct leat_err *err)
+{
+    if (s->settings.on_gap == LEAT_GAP_STOP)
+        return err->code;
+    s->refused = true;
+    err->code = LEAT_ERETRY;
+    return err->code;
+}
+
+static int other_log(struct my_source *s, struct leat_err *err)
+{
+    s->reset = true;
+    return lost(s, err);
+}
+
 /* --- file and position -------------------------------------------------------------------------
  */
+
+/* The file is shorter than our place in it: the server lost its end, or it is a file of a log that
+ * was reset. */
+static int check_end(struct my_source *s, uint64_t bytes, struct leat_err *err)
+{
+    bool ours;
+    uint64_t there;
+    int status = my_file_check(s, &ours, &there, err);
+    if (status || !ours)
+        return status ? status : other_log(s, err);
+    return my_rewound_file(s, bytes, err);
+}
 
 static int check_file(struct my_source *s, struct leat_err *err)
 {
@@ -255,32 +247,10 @@ static int check_file(struct my_source *s, struct leat_err *err)
     if (!status && !found)
         status =
             lose_to_oldest(s, "purged", "the log file of the offset is not there any more", err);
-    else if (!status && found->bytes < from->position) {
-        struct my_place end = *from;
-        end.position = found->bytes;
-        status = lose(s, "server_behind", &end,
-                      "the log ends before the offset: the server lost its end in a crash, or the "
-                      "log was reset",
-                      err);
-    }
+    else if (!status && found->bytes < from->position)
+        status = check_end(s, found->bytes, err);
     leat_arena_release(&arena);
     return status;
-}
-
-/* With on_gap: record the next start begins with a gap event. */
-static int lost(struct my_source *s, struct leat_err *err)
-{
-    if (s->settings.on_gap == LEAT_GAP_STOP)
-        return err->code;
-    s->refused = true;
-    err->code = LEAT_ERETRY;
-    return err->code;
-}
-
-static int other_log(struct my_source *s, struct leat_err *err)
-{
-    s->reset = true;
-    return lost(s, err);
 }
 
 /* --- which server ------------------------------------------------------------------------------
@@ -370,13 +340,35 @@ static int begin_here(struct my_source *s, struct leat_err *err)
     return LEAT_OK;
 }
 
-/* By GTID: did the server lose or purge what we need? */
-static int check_gtids(struct my_source *s, struct leat_err *err)
+/* MariaDB by GTID, on a server of which we know no place. */
+static bool is_elsewhere(const struct my_source *s, bool moved)
 {
+    return s->server.mariadb && s->gtid_mode && (moved || !s->position.at.file[0]);
+}
+
+/* By GTID: did the server lose or purge what we need? */
+static int check_gtids(struct my_source *s, bool moved, struct leat_err *err)
+{
+    if (is_elsewhere(s, moved)) /* it says nothing of a domain that it never had */
+        return my_rewound_state(s, false, err);
     if (s->server.mariadb)
         return LEAT_OK; /* the server itself judges the state when the dump begins */
-    int status = check_divergence(s, err);
+    int status = my_rewound_set(s, err);
     return status || s->gap.found ? status : check_purged(s, err);
+}
+
+/* The session before this one was told that log is lost. */
+static int go_on_refused(struct my_source *s, bool moved, struct leat_err *err)
+{
+    bool behind = s->rewound && is_elsewhere(s, moved);
+    int status = behind ? my_rewound_state(s, true, err) : LEAT_OK;
+    if (status)
+        return status; /* and again at the next start */
+    if (s->reset)      /* its GTIDs are of other transactions than those that we know */
+        gtids_release(&s->gtids);
+    s->refused = s->reset = s->rewound = false;
+    return behind ? LEAT_OK
+                  : lose_to_oldest(s, "refused", "the server cannot go on from the offset", err);
 }
 
 static int go_on(struct my_source *s, struct leat_slice token, struct leat_err *err)
@@ -397,21 +389,20 @@ static int go_on(struct my_source *s, struct leat_slice token, struct leat_err *
         status = check_server(s, err);
     if (status || s->gap.found)
         return status;
-    if (s->refused) {
-        if (s->reset) /* its GTIDs are of other transactions than those that we know */
-            gtids_release(&s->gtids);
-        s->refused = s->reset = false;
-        return lose_to_oldest(s, "refused", "the server cannot go on from the offset", err);
-    }
     bool moved = strcmp(server, p->server) != 0;
+    if (s->refused)
+        return go_on_refused(s, moved, err);
     bool ours = true;
+    uint64_t bytes = UINT64_MAX;
     if (!moved && (s->gtid_mode || p->parked))
-        status = my_file_check(s, &ours, err);
+        status = my_file_check(s, &ours, &bytes, err);
     if (status || !ours)
         return status ? status : other_log(s, err);
     if (!s->gtid_mode)
         return check_file(s, err);
-    status = check_gtids(s, err);
+    if (bytes < p->at.position) /* by GTID nobody would notice, once the numbers are used again */
+        return my_rewound_file(s, bytes, err);
+    status = check_gtids(s, moved, err);
     if (!status && !s->gap.found && moved)
         p->at = (struct my_place){.position = 0}; /* it was the other server's */
     return status;
@@ -466,6 +457,11 @@ static int await_stored(struct my_source *s, struct leat_err *err)
     return status;
 }
 
+int64_t my_resume_patience_ms(const struct my_source *s)
+{
+    return FIRST_EVENT_MS << (s->silences < PATIENCE_DOUBLINGS ? s->silences : PATIENCE_DOUBLINGS);
+}
+
 int my_resume(struct my_source *s, struct leat_slice token, struct my_dump_request *request,
               struct leat_err *err)
 {
@@ -488,6 +484,7 @@ int my_resume(struct my_source *s, struct leat_slice token, struct my_dump_reque
         .mariadb = s->server.mariadb,
         .server_id = s->position.id,
         .uuid = s->position.uuid,
+        .patience_ms = my_resume_patience_ms(s),
     };
     if (status || s->gtid_mode)
         return status ? status : request_gtids(s, request, err);
@@ -510,11 +507,13 @@ int my_resume_rewound(struct my_source *s, struct leat_err *err)
         "restore lost them");
     leat_err_hint(err, "connect to the server that has them; or set on_gap: record, which stores "
                        "one gap event and goes on with this one's log");
+    s->rewound = true;
     return lost(s, err);
 }
 
 /* By GTID set a dump may begin in a newer file than ours, of which all is known. On another server
- * the head of a file is no place of ours: behind it may be what we know, which only the set says. */
+ * the head of a file is no place of ours: behind it may be what we know, which only the set says.
+ */
 static bool begins_ahead(const struct my_source *s)
 {
     return s->gtid_mode && !s->replaying && s->position.stamp[0] &&
@@ -527,6 +526,7 @@ int my_resume_format(struct my_source *s, struct leat_err *err)
     my_file_stamp(&s->format, stamp);
     bool same_file = strcmp(s->at.file, s->position.at.file) == 0;
     s->format_checked = true;
+    s->silences = 0;
     if (same_file && !my_file_is_same(s, stamp, err))
         return other_log(s, err);
     s->far = s->gtid_mode && same_file && !s->replaying && s->position.at.position > INT32_MAX;
@@ -556,8 +556,12 @@ static int unreadable(struct my_source *s, struct leat_err *err)
  * replica has, an event that is not known lose nothing as long as we wait. */
 int my_resume_refused(struct my_source *s, struct leat_err *err)
 {
-    if (my_log_is_lost(err))
+    if (my_number_is_taken(err))
+        return my_rival_met(s, err);
+    if (my_log_is_lost(err)) {
+        s->rewound = my_log_is_other(err);
         return lost(s, err);
+    }
     if (my_log_is_unreadable(err))
         return unreadable(s, err);
     if (my_log_lacks_gtids(err) && s->gtid_mode && s->settings.resume == MY_RESUME_AUTO) {

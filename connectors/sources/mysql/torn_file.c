@@ -6,7 +6,7 @@
  *
  * So the session goes on at the head of the next file. It begins with a list of the last GTID of
  * each domain: if that is what we have, nothing was in the part that cannot be read, whatever
- * happened to the file; else the source stops (I10).
+ * happened to the file; else something is lost, and the source stops, or records a gap (I10).
  */
 #include "sources/mysql/mysql.h"
 
@@ -74,7 +74,11 @@ int my_torn_pass(struct my_source *s, struct leat_err *err)
     LEAT_WARN("source", s->instance, "log file without end", LEAT_F_TEXT("file", s->at.file),
               LEAT_F_INT("position", s->at.position), LEAT_F_TEXT("next", next.file),
               LEAT_F_TEXT("text", reason.text));
-    s->torn = s->at;
+    s->torn =
+        s->at; /* by GTID the server passes over what we have, and we do not see how far that is */
+    if (strcmp(s->torn.file, s->position.at.file) == 0 &&
+        my_place_compare(&s->position.at, &s->torn) > 0)
+        s->torn = s->position.at;
     return LEAT_OK;
 }
 
@@ -86,6 +90,22 @@ static bool have(const struct my_source *s, const struct maria_gtid *gtid)
            (s->replaying ? gtid->sequence <= last->sequence : gtid->sequence == last->sequence);
 }
 
+/* What is lost keeps its numbers, in the tables and in the list: the lineage stays. */
+static void record_gap(struct my_source *s, const char *to, const struct leat_err *err)
+{
+    leat_log_err(LEAT_LOG_WARN, "source", s->instance, "gap", err);
+    bool more = s->gap.found; /* of another domain */
+    s->gap.found = true;
+    snprintf(s->gap.reason, sizeof s->gap.reason, "log_unreadable");
+    snprintf(s->gap.text, sizeof s->gap.text, "%.230s", err->text);
+    leat_buf_reset(&s->gap.from);
+    leat_buf_format(&s->gap.from, "%s:%" PRIu64, s->torn.file, s->torn.position);
+    if (!more)
+        leat_buf_reset(&s->gap.to);
+    leat_buf_append_text(&s->gap.to, more ? "," : "");
+    leat_buf_append_text(&s->gap.to, to);
+}
+
 int my_torn_missing(struct my_source *s, const struct maria_gtid *gtid, struct leat_err *err)
 {
     char text[LEAT_TRANSACTION_ID_MAX + 1];
@@ -95,10 +115,15 @@ int my_torn_missing(struct my_source *s, const struct maria_gtid *gtid, struct l
               " to the end of that file, and what "
               "it had up to %s is not in the stream",
               s->torn.file, s->torn.position, text);
-    leat_err_hint(err,
-                  "mariadb-binlog shows how far the file is whole, and what was in it is still "
-                  "in the tables: compare them, then move behind it with leat offsets set");
-    return err->code;
+    leat_err_hint(
+        err, "mariadb-binlog shows how far the file is whole, and what was in it is still "
+             "in the tables: compare them, then set on_gap: record, which stores one gap event "
+             "and goes on, or move behind it with leat offsets set");
+    if (s->settings.on_gap == LEAT_GAP_STOP ||
+        s->replaying) /* what is stored would not come again */
+        return err->code;
+    record_gap(s, text, err);
+    return LEAT_OK;
 }
 
 /* A domain has one for each server that ever wrote in it, its last one at the end. */
@@ -112,10 +137,15 @@ int my_torn_prove(struct my_source *s, struct leat_slice gtid_list, struct leat_
         struct maria_gtid gtid = my_event_maria_gtid_at(gtid_list, i);
         bool last =
             i + 1 == count || my_event_maria_gtid_at(gtid_list, i + 1).domain != gtid.domain;
-        if (last && !have(s, &gtid))
+        if (last && !have(s, &gtid)) {
             status = my_torn_missing(s, &gtid, err);
+            if (!status)
+                status = maria_gtid_state_put(&s->gtids.state, &gtid, err);
+        }
     }
-    if (!status)
-        s->torn.file[0] = '\0';
-    return status;
+    if (status)
+        return status;
+    s->torn.file[0] = '\0';
+    my_change_move(s); /* to the head of this file, which waited for that */
+    return LEAT_OK;
 }

@@ -93,9 +93,9 @@ const struct leat_option webhook_options[] = {
      .doc = "How long the keys of Idempotency-Key headers are remembered. A repeat gets 200 with the "
             "ids of the first, another body under the same key 422."},
     {.name = "idempotency_keys", .type = LEAT_OPTION_INT, .offset = AT(idempotency_keys_max),
-     .fallback = "500000", .min = 1000, .max = 50000000,
-     .doc = "Most keys that are remembered, in memory, some 100 bytes each. When more come within the "
-            "window, the oldest half is forgotten early."},
+     .fallback = "5000000", .min = 1000, .max = 500000000,
+     .doc = "Keys within the window that memory is set aside for, some 4 bytes each. When more come, none is "
+            "forgotten, but more requests need a look into the store, which takes them longer."},
     {.name = "cloudevents", .type = LEAT_OPTION_BOOL, .offset = AT(cloudevents), .fallback = "true",
      .section = "CloudEvents",
      .doc = "Recognise CloudEvents 1.0: binary, structured, and (on /in/ and /events/) batched. Their "

@@ -38,6 +38,9 @@
 
 enum { ATTR_ONCE = 3 }; /* of the transaction: see declare_origin() */
 
+#define KEY_NAME    LEAT_SLICE_LITERAL("idempotency")
+#define EXTERNAL_ID LEAT_SLICE_LITERAL("externalId")
+
 #define TOKEN_FORMAT "webhook1 requests=%" PRIu64
 
 struct post_queue {
@@ -67,6 +70,9 @@ struct webhook_source {
     uint64_t number;        /* of the last that was put into a batch */
     uint64_t durable;       /* requests up to this one */
     struct once once;       /* which of them have idempotency keys */
+    bool once_known;        /* … those of earlier days included */
+    struct leat_recall *recall;
+    struct once_entry original; /* the last that was read from the store */
     struct leat_origin origin;
     bool origin_defined;
 };
@@ -265,29 +271,126 @@ static void ingest_release(void *ctx, struct leat_ingest_request *r)
 
 /* --- what is known from before ------------------------------------------------------------------ */
 
+static int64_t window_us(const struct webhook_source *s)
+{
+    return s->settings.idempotency_window_ms * 1000;
+}
+
+/* The key of a stored request; false: it had none. */
+static bool stored_key(const struct leat_transaction *t, struct once_entry *ret_entry)
+{
+    *ret_entry = (struct once_entry){.received_us = t->commit_time_us};
+    return t->attr_count > ATTR_ONCE && t->attrs[ATTR_ONCE].kind == LEAT_BYTES &&
+           once_read(t->attrs[ATTR_ONCE].text, ret_entry);
+}
+
+static struct leat_slice key_slice(const struct once_entry *entry)
+{
+    return leat_slice_of(entry->key, sizeof entry->key);
+}
+
 static int64_t ingest_recall_since(void *ctx)
 {
     struct webhook_source *s = ctx;
-    int64_t window_us = s->settings.idempotency_window_ms * 1000;
     once_release(&s->once);
-    once_init(&s->once, window_us, (size_t)s->settings.idempotency_keys_max);
-    return leat_clock_wall_us() - window_us;
+    once_init(&s->once, window_us(s), ONCE_RECENT_MAX, (size_t)s->settings.idempotency_keys_max);
+    return leat_clock_wall_us() - window_us(s);
 }
 
 static int ingest_recall(void *ctx, const struct leat_transaction *t, struct leat_err *err)
 {
     struct webhook_source *s = ctx;
-    struct once_entry entry = {.received_us = t->commit_time_us};
-    if (t->attr_count <= ATTR_ONCE || t->attrs[ATTR_ONCE].kind != LEAT_BYTES ||
-        !once_read(t->attrs[ATTR_ONCE].text, &entry))
-        return LEAT_OK;
-    return once_add(&s->once, &entry, err);
+    struct once_entry entry;
+    return stored_key(t, &entry) ? once_add(&s->once, &entry, UINT64_MAX, err) : LEAT_OK;
 }
+
+struct noting {
+    struct webhook_source *s;
+    int64_t now_us;
+    int status;
+    struct leat_err *err;
+};
+
+static void note(void *arg, uint64_t hash)
+{
+    struct noting *n = arg;
+    if (!n->status)
+        n->status = once_note(&n->s->once, hash, n->now_us, n->err);
+}
+
+/* Which keys the store has of the window, into the filter: 12 bytes each, not their requests. */
+static int keys_learn(struct webhook_source *s, struct leat_err *err)
+{
+    struct noting n = {s, leat_clock_wall_us(), LEAT_OK, err};
+    if (s->once_known)
+        return LEAT_OK;
+    int status = leat_recall_hashes(s->recall, KEY_NAME, n.now_us - window_us(s), note, &n, err);
+    if (status == LEAT_EDATA) { /* then each request asks, and those whose keys are hurt are refused */
+        leat_log_err(LEAT_LOG_ERROR, "source", s->instance, "idempotency keys damaged", err);
+        status = once_suspect(&s->once, n.now_us, err);
+    }
+    if (!status)
+        status = n.status;
+    s->once_known = !status;
+    if (status)
+        leat_err_context(err, "the idempotency keys of the last days cannot be read");
+    return status;
+}
+
+struct matching {
+    const struct once_entry *wanted;
+    int64_t window_us;
+    struct once_entry found;
+};
+
+/* LEAT_EOF: this is the one. */
+static int match(void *arg, const struct leat_event *event, struct leat_err *err)
+{
+    struct matching *m = arg;
+    (void)err;
+    bool same = stored_key(event->transaction, &m->found) &&
+                memcmp(m->found.key, m->wanted->key, ONCE_KEY_BYTES) == 0 &&
+                m->wanted->received_us - m->found.received_us < m->window_us;
+    return same ? LEAT_EOF : LEAT_OK;
+}
+
+/* The request that p repeats: LEAT_OK and *ret_original, which lives until the next call; LEAT_EOF:
+ * it is new. */
+static int original_find(struct webhook_source *s, const struct post *p,
+                         const struct once_entry **ret_original, struct leat_err *err)
+{
+    const struct once_entry *recent = once_find(&s->once, p->once.key, p->request->received_us);
+    uint64_t hash = leat_recall_hash(s->recall, KEY_NAME, key_slice(&p->once));
+    *ret_original = recent;
+    if (recent)
+        return LEAT_OK;
+    if (!once_perhaps(&s->once, hash))
+        return LEAT_EOF;
+    struct matching m = {.wanted = &p->once, .window_us = window_us(s)};
+    int status = leat_recall_find(s->recall, KEY_NAME, key_slice(&p->once),
+                                  p->request->received_us - m.window_us, match, &m, err);
+    s->original = m.found;
+    *ret_original = &s->original;
+    return status < 0 ? status : status == LEAT_EOF ? LEAT_OK : LEAT_EOF;
+}
+
+static const struct leat_ingest_path PATHS[] = {
+    {"POST,OPTIONS", "/event/{tenant}/{dataCore}/{flowType}/{eventType}"},
+    {"POST,OPTIONS", "/events/{tenant}/{dataCore}/{flowType}/{eventType}"},
+    {"POST,OPTIONS", "/file/{tenant}/{dataCore}/{flowType}/{eventType}"},
+    {"POST,OPTIONS", "/in/{source}"},
+    {"POST,OPTIONS", "/api/v1/event/{tenant}/{dataCore}/{flowType}/{eventType}"},
+    {"POST,OPTIONS", "/api/v1/events/{tenant}/{dataCore}/{flowType}/{eventType}"},
+    {"POST,OPTIONS", "/api/v1/file/{tenant}/{dataCore}/{flowType}/{eventType}"},
+    {"POST,OPTIONS", "/api/v1/in/{source}"},
+    {NULL, NULL},
+};
 
 static const struct leat_ingest_ops INGEST = {
     .attach = ingest_attach,
     .detach = ingest_detach,
     .wants = ingest_wants,
+    .paths = PATHS,
     .begin = ingest_begin,
     .take = ingest_take,
     .finish = ingest_finish,
@@ -323,7 +426,10 @@ static int put_event(struct leat_batch *batch, const struct post *p, size_t i, u
         .attrs = {{.kind = LEAT_UUID, .text = leat_slice_of(e->id, sizeof e->id)},
                   text_value(e->external_id)},
     };
-    return p->is_file ? upload_add(p->upload, batch, &event, i, err) : leat_batch_add(batch, &event, err);
+    int status = p->is_file ? upload_add(p->upload, batch, &event, i, err)
+                            : leat_batch_add(batch, &event, err);
+    return status || !e->external_id.len ? status
+                                         : leat_batch_key(batch, EXTERNAL_ID, e->external_id, err);
 }
 
 static int put_post(struct webhook_source *s, struct leat_batch *batch, const struct post *p,
@@ -350,6 +456,8 @@ static int put_post(struct webhook_source *s, struct leat_batch *batch, const st
     for (size_t i = 0; i < p->count && !status; i++)
         if (!p->events[i].refused)
             status = put_event(batch, p, i, ordinal++, err);
+    if (!status && p->keyed)
+        status = leat_batch_key(batch, KEY_NAME, key_slice(&p->once), err);
     return status ? status : leat_batch_commit(batch, ordinal, err);
 }
 
@@ -362,9 +470,9 @@ static void declare_origin(struct webhook_source *s)
         .attrs = {{LEAT_SLICE_LITERAL("tenant"), LEAT_ATTR_TRANSACTION, LEAT_ATTR_FIELD},
                   {LEAT_SLICE_LITERAL("dataCore"), LEAT_ATTR_TRANSACTION, LEAT_ATTR_FIELD},
                   {LEAT_SLICE_LITERAL("flowType"), LEAT_ATTR_TRANSACTION, LEAT_ATTR_FIELD},
-                  {LEAT_SLICE_LITERAL("idempotency"), LEAT_ATTR_TRANSACTION, 0},
+                  {KEY_NAME, LEAT_ATTR_TRANSACTION, 0},
                   {LEAT_SLICE_LITERAL("eventId"), LEAT_ATTR_EVENT, LEAT_ATTR_FIELD},
-                  {LEAT_SLICE_LITERAL("externalId"), LEAT_ATTR_EVENT, LEAT_ATTR_FIELD}},
+                  {EXTERNAL_ID, LEAT_ATTR_EVENT, LEAT_ATTR_FIELD}},
     };
     s->origin_defined = false;
 }
@@ -399,24 +507,45 @@ static void repeat(struct webhook_source *s, struct post *p, const struct once_e
         queue_put(&s->sent, p);
 }
 
-static const struct once_entry *original_of(const struct webhook_source *s, const struct post *p)
+/* LEAT_OK: remembered; LEAT_EOF: it was answered already, as a repeat or since nobody can tell. */
+static int remember(struct webhook_source *s, struct post *p)
 {
-    return p->keyed ? once_find(&s->once, p->once.key, p->request->received_us) : NULL;
+    const struct once_entry *original;
+    struct leat_err err;
+    if (!p->keyed)
+        return LEAT_OK;
+    int status = original_find(s, p, &original, &err);
+    if (!status) {
+        repeat(s, p, original);
+        return LEAT_EOF;
+    }
+    if (status == LEAT_EOF) {
+        uint64_t hash = leat_recall_hash(s->recall, KEY_NAME, key_slice(&p->once));
+        status = once_note(&s->once, hash, p->request->received_us, &err);
+    }
+    if (!status)
+        status = once_add(&s->once, &p->once, s->durable, &err);
+    if (!status)
+        return LEAT_OK;
+    leat_log_err(LEAT_LOG_ERROR, "source", s->instance, "idempotency unknown", &err);
+    wake(p, POST_UNSTORED); /* better not now than perhaps twice */
+    return LEAT_EOF;
+}
+
+/* So that nothing of it has to be stored ahead; who cannot tell will be told by remember(). */
+static bool is_repeat(struct webhook_source *s, const struct post *p)
+{
+    const struct once_entry *original;
+    struct leat_err ignored;
+    return p->keyed && original_find(s, p, &original, &ignored) == LEAT_OK;
 }
 
 static int store_post(struct webhook_source *s, struct leat_batch *batch, struct post *p,
                       struct leat_err *err)
 {
-    const struct once_entry *original = original_of(s, p);
-    if (original) {
-        repeat(s, p, original);
-        return LEAT_OK;
-    }
     p->number = p->once.number = s->number + 1;
-    if (p->keyed && once_add(&s->once, &p->once, err)) {
-        wake(p, POST_UNSTORED); /* no memory: better not now than perhaps twice */
+    if (remember(s, p))
         return LEAT_OK;
-    }
     s->number++;
     queue_put(&s->sent, p);
     int status = put_post(s, batch, p, err);
@@ -456,7 +585,7 @@ static int file_step(struct webhook_source *s, struct leat_batch *batch, struct 
     if (!p || s->durable < s->file_number)
         return LEAT_EOF;
     s->files_moved_ms = leat_clock_monotonic_ms();
-    int status = original_of(s, p) ? LEAT_OK : upload_ahead(p->upload, batch, err);
+    int status = is_repeat(s, p) ? LEAT_OK : upload_ahead(p->upload, batch, err);
     if (status == LEAT_ERETRY || status == LEAT_EDATA) {
         file_fail(s, batch, err);
         return LEAT_OK;
@@ -501,6 +630,7 @@ static int source_open(void *ctx, const struct leat_source_env *env, struct leat
     struct webhook_source *s = ctx;
     (void)err;
     s->stats = env->stats;
+    s->recall = env->recall;
     pthread_mutex_lock(&s->lock);
     s->wake_fd = env->wake_fd;
     s->directory = env->directory;
@@ -535,6 +665,9 @@ static int source_start(void *ctx, struct leat_slice token, struct leat_err *err
                          LEAT_SLICE_ARG(token));
     s->durable = s->file_number = s->number;
     once_forget_above(&s->once, s->number); /* the last session's that were not stored after all */
+    int status = keys_learn(s, err);
+    if (status)
+        return status;
     s->stats->lag_us = s->stats->lag_bytes = s->stats->retained_bytes = 0;
     return LEAT_OK;
 }

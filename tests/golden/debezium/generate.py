@@ -320,7 +320,7 @@ save("types_mysql_zero_dates", mysql_envelope("c", None, {
 save("types_mysql_absent", mysql_envelope("u", None, {
     "id": 1, "b": b64(PLACEHOLDER.encode()), "j": PLACEHOLDER,
     "g": {"wkb": b64(PLACEHOLDER.encode()), "srid": None, "extensions": None},
-    "p": {"x": None, "y": None, "wkb": b64(PLACEHOLDER.encode()), "srid": None}, "v": [PLACEHOLDER]}))
+    "p": {"x": None, "y": None, "wkb": b64(PLACEHOLDER.encode()), "srid": None}}))
 
 GEOMETRY = "io.debezium.data.geometry."
 EXTENSIONS = {"type": "map", "keys": {"type": "string", "optional": False}, "values": {"type": "string", "optional": False},

@@ -628,9 +628,25 @@ static void mysql__absent_values_have_a_placeholder_of_their_type(void **state)
     fixture_column(&f, "p", "point", LEAT_BYTES, -1, -1);
     fixture_column(&f, "v", "vector(3)", LEAT_ARRAY, -1, -1)->element = LEAT_FLOAT32;
     fixture_column(&f, "n", "int", LEAT_INT64, -1, -1); /* cannot hold one: in neither half */
+    fixture_column(&f, "dec", "decimal(10,3)", LEAT_DECIMAL, 10, 3);
+    fixture_column(&f, "b1", "bit(1)", LEAT_BITS, 1, -1);
+    fixture_column(&f, "b10", "bit(10)", LEAT_BITS, 10, -1);
     f.after[0] = (struct leat_value)V_INT(1);
-    f.event.after = (struct leat_row){7, f.after};
+    f.event.after = (struct leat_row){10, f.after};
     check(&f, "types_mysql_absent");
+}
+
+static void decimals__that_are_texts_have_the_placeholder_as_a_text(void **state)
+{
+    (void)state;
+    struct fixture f;
+    fixture_init_mysql(&f);
+    f.settings.decimal = LEAT_FORM_DECIMAL_STRING;
+    f.event.op = LEAT_OP_UPDATE;
+    fixture_column(&f, "dec", "decimal(10,3)", LEAT_DECIMAL, 10, 3);
+    f.event.after = (struct leat_row){1, f.after};
+    assert_non_null(strstr(fixture_write(&f, "debezium"), "{\"dec\":\"__debezium_unavailable_value\"}"));
+    fixture_release(&f);
 }
 
 static const struct {
@@ -877,6 +893,7 @@ int main(void)
         cmocka_unit_test(mysql__a_date_that_does_not_exist_is_null_or_its_text_and_never_1970),
         cmocka_unit_test(other__a_date_that_only_our_range_lacks_is_its_text),
         cmocka_unit_test(mysql__absent_values_have_a_placeholder_of_their_type),
+        cmocka_unit_test(decimals__that_are_texts_have_the_placeholder_as_a_text),
         cmocka_unit_test(mysql__schema_names_every_type),
         cmocka_unit_test(failure__leaves_the_buffer_as_it_was),
         cmocka_unit_test(failure__at_every_maximum_is_a_limit_and_not_half_a_text),

@@ -101,6 +101,24 @@ static void post__keeps_its_body_and_metadata(void **state)
     fixture_release(&f);
 }
 
+/* As a string with a replacement of three bytes for each it would not fit: that must leave no trace. */
+static void post__of_many_bytes_fits_as_base64(void **state)
+{
+    (void)state;
+    enum { BYTES = 4 << 20 };
+    struct fixture f;
+    uint8_t *body = malloc(BYTES);
+    assert_non_null(body);
+    memset(body, 0xff, BYTES);
+    fixture_init(&f);
+    f.event.op = LEAT_OP_POST;
+    f.event.relation = NULL;
+    f.event.body = leat_slice_of(body, BYTES);
+    assert_non_null(strstr(fixture_write(&f, "native"), "\"body\":\"/////"));
+    fixture_release(&f);
+    free(body);
+}
+
 static void message__id_is_counted_apart(void **state)
 {
     (void)state;
@@ -173,6 +191,7 @@ int main(void)
         cmocka_unit_test(truncate__says_how),
         cmocka_unit_test(schema__describes_the_columns),
         cmocka_unit_test(post__keeps_its_body_and_metadata),
+        cmocka_unit_test(post__of_many_bytes_fits_as_base64),
         cmocka_unit_test(message__id_is_counted_apart),
         cmocka_unit_test(gap__says_from_where_to_where),
         cmocka_unit_test(values__lose_nothing),

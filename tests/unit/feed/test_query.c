@@ -52,6 +52,19 @@ static void query__everything_at_once(void **state)
     assert_true(q.to_us == INT64_C(1799996400000000));
 }
 
+static void query__a_reader_has_a_name(void **state)
+{
+    (void)state;
+    struct feed_query q;
+    assert_null(parse("/v1/events?reader=shop.mirror-2&after=end", &q));
+    assert_string_equal(q.reader, "shop.mirror-2");
+    assert_int_equal(q.after, FEED_AFTER_END);
+    assert_null(parse("/v1/events", &q));
+    assert_string_equal(q.reader, "");
+    assert_non_null(parse("/v1/events?reader=a%20b", &q));
+    assert_non_null(parse("/v1/events?reader=a&reader=a", &q));
+}
+
 static void query__what_is_refused(void **state)
 {
     (void)state;
@@ -162,6 +175,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(query__path),          cmocka_unit_test(query__defaults),
         cmocka_unit_test(query__everything_at_once), cmocka_unit_test(query__what_is_refused),
+        cmocka_unit_test(query__a_reader_has_a_name),
         cmocka_unit_test(query__a_value_has_a_longest), cmocka_unit_test(glob__stars),
         cmocka_unit_test(fits__type_and_table), cmocka_unit_test(cursor__there_and_back),
         cmocka_unit_test(cursor__what_is_none),

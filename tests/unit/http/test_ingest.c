@@ -134,9 +134,14 @@ static void release(void *ctx, struct leat_ingest_request *r)
     released++;
 }
 
+/* `wants` says yes to more than these. */
+static const struct leat_ingest_path PATHS[] = {
+    {"POST", "/s/declared/{one}/end"}, {"GET,POST", "/s/{what}"}, {NULL, NULL}};
+
 static const struct leat_ingest_ops OPS = {.attach = attach,
                                            .detach = detach,
                                            .wants = wants,
+                                           .paths = PATHS,
                                            .begin = begin,
                                            .take = take,
                                            .finish = finish,
@@ -229,6 +234,25 @@ static void ingest__a_body_comes_back_when_it_is_durable(void **state)
            "\r\n\r\nabcde");
     expect(POST("/s/a") "Content-Length: 0\r\n\r\n", 200, "X-Length: 0");
     expect(POST("/s/now") "Content-Length: 2\r\n\r\nhi", 422, "\"code\":\"UNPROCESSABLE_CONTENT\"");
+}
+
+static void ingest__a_path_that_is_not_declared_is_not_there(void **state)
+{
+    (void)state;
+    static const char *const BAD[] = {"/s",   "/s/",   "/s/a/",           "/s/a/b",
+                                      "/s?",  "/s/?x", "/s/declared//end", "/s/declared/x",
+                                      "/s/declared/x/en", "/s/declared/x/endx", "/s/declared/x/y/end"};
+    static const char *const GOOD[] = {"/s/a", "/s/a?b=c/d", "/s/declared/x/end", "/s/declared/x/end?"};
+    char request[200];
+    for (size_t i = 0; i < sizeof BAD / sizeof *BAD; i++) {
+        snprintf(request, sizeof request, "POST %s HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n", BAD[i]);
+        expect(request, 404, "there is nothing under this path");
+    }
+    for (size_t i = 0; i < sizeof GOOD / sizeof *GOOD; i++) {
+        snprintf(request, sizeof request,
+                 "POST %s HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 1001\r\n\r\n", GOOD[i]);
+        expect(request, 413, "longer than this path takes"); /* its source was asked */
+    }
 }
 
 static void ingest__refusals_before_the_body(void **state)
@@ -395,6 +419,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ingest__a_body_comes_back_when_it_is_durable),
+        cmocka_unit_test(ingest__a_path_that_is_not_declared_is_not_there),
         cmocka_unit_test(ingest__refusals_before_the_body),
         cmocka_unit_test(ingest__a_body_in_chunks_that_grows_too_long_is_413),
         cmocka_unit_test(ingest__smuggling_shapes_are_400),

@@ -423,6 +423,12 @@ bool my_binlog_client_wait(struct my_binlog_client *c, int wake_fd, int64_t unti
     return true;
 }
 
+uint64_t my_binlog_client_session(const struct my_binlog_client *c)
+{
+    (void)c;
+    return 1;
+}
+
 uint64_t my_binlog_client_received(const struct my_binlog_client *c)
 {
     return c->next;
@@ -525,6 +531,27 @@ int my_catalog_purged(struct my_connection *connection, struct leat_buf *gtids, 
     }
     my_gtid_set_format(&purged, gtids);
     my_gtid_set_release(&purged);
+    return LEAT_OK;
+}
+
+int my_catalog_maria_states(struct my_connection *connection, struct leat_buf *log,
+                            struct leat_buf *copied, struct leat_err *e)
+{
+    (void)connection;
+    (void)copied;
+    (void)e;
+    maria_gtid_state_format(&fake->state, log);
+    return LEAT_OK;
+}
+
+int my_catalog_sessions(struct my_connection *connection, struct leat_arena *arena,
+                        struct my_session **ret_sessions, size_t *ret_count, struct leat_err *e)
+{
+    (void)connection;
+    (void)arena;
+    (void)e;
+    *ret_sessions = NULL;
+    *ret_count = 0;
     return LEAT_OK;
 }
 

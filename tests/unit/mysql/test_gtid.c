@@ -492,6 +492,56 @@ static void maria__the_last_of_a_domain_counts_whatever_its_number(void **state)
     assert_null(maria_gtid_state_find(&s, 3));
 }
 
+static void maria__a_domain_that_is_dropped_leaves_the_others(void **state)
+{
+    struct maria_gtid_state s;
+    (void)state;
+    ok(maria_gtid_state_parse(leat_slice_text("0-2-4,3-2-1,7-1-5"), &s, &err));
+    maria_gtid_state_drop(&s, 3);
+    assert_state(&s, "0-2-4,7-1-5");
+    maria_gtid_state_drop(&s, 3);
+    maria_gtid_state_drop(&s, 7);
+    maria_gtid_state_drop(&s, 0);
+    assert_state(&s, "");
+    maria_gtid_state_release(&s);
+}
+
+static void maria__a_binlog_s_state_has_the_last_of_each_server_in_a_domain(void **state)
+{
+    static const struct {
+        uint32_t domain, server_id;
+        int status;
+        uint64_t sequence;
+        bool others;
+    } CASES[] = {{0, 1, LEAT_OK, 9, true},
+                 {0, 4294967295, LEAT_OK, UINT64_MAX, true},
+                 {0, 2, LEAT_EOF, 0, true},
+                 {7, 2, LEAT_OK, 3, true},
+                 {5, 1, LEAT_EOF, 0, false}};
+    struct leat_slice text = LEAT_SLICE_LITERAL("0-1-9,0-4294967295-18446744073709551615,7-2-3");
+    (void)state;
+    for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
+        uint64_t sequence = 0;
+        bool others = !CASES[i].others;
+        assert_int_equal(maria_gtid_binlog_state_find(text, CASES[i].domain, CASES[i].server_id,
+                                                      &sequence, &others, &err),
+                         CASES[i].status);
+        assert_true(sequence == CASES[i].sequence && others == CASES[i].others);
+    }
+    uint64_t sequence = 0;
+    bool others = true;
+    assert_int_equal(
+        maria_gtid_binlog_state_find(leat_slice_text(""), 0, 1, &sequence, &others, &err),
+        LEAT_EOF);
+    assert_false(others);
+    for (size_t i = 1; i < text.len; i++) {
+        struct leat_slice cut = {text.ptr, i};
+        if (text.ptr[i - 1] == '-' || text.ptr[i - 1] == ',' || i < 5)
+            assert_int_equal(maria_gtid_binlog_state_find(cut, 0, 1, &sequence, &others, &err),
+                             LEAT_ECONFIG);
+    }
+}
+
 static void maria__domains_are_limited(void **state)
 {
     struct maria_gtid_state s = {.positions = NULL};
@@ -536,6 +586,8 @@ int main(void)
         cmocka_unit_test(maria__a_gtid_is_three_numbers),
         cmocka_unit_test(maria__a_state_is_one_position_a_domain),
         cmocka_unit_test(maria__the_last_of_a_domain_counts_whatever_its_number),
+        cmocka_unit_test(maria__a_domain_that_is_dropped_leaves_the_others),
+        cmocka_unit_test(maria__a_binlog_s_state_has_the_last_of_each_server_in_a_domain),
         cmocka_unit_test(maria__domains_are_limited),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
