@@ -110,6 +110,23 @@ static const struct leat_option INGEST_OPTIONS[] = {
     {.name = "memory", .type = LEAT_OPTION_SIZE, .offset = AT(ingest.memory_bytes),
      .fallback = "64MiB", .min = MIB, .max = TIB,
      .doc = "All bodies together that are not answered yet. Above it requests get 503."},
+    {.name = "head_size", .type = LEAT_OPTION_SIZE, .offset = AT(ingest.head_bytes), .fallback = "64KiB",
+     .min = 32 * 1024, .max = MIB,
+     .doc = "Request line and headers together, and some KiB for the answer's; longer ones get 431. Each "
+            "connection takes so much memory, and each request the time to clear it: raise it only for long "
+            "metadata headers."},
+    {.name = "rate_per_address", .type = LEAT_OPTION_INT, .offset = AT(ingest.rate_per_address),
+     .fallback = "0", .min = 0, .max = 1000000,
+     .doc = "Most requests of one address in each rate_window, right or wrong ones; 0: as many as come. They "
+            "may come all at once, then as fast as the window gives them back. More get 429 with Retry-After; "
+            "every answer says in RateLimit how many are left. Behind trusted_proxies the address is the "
+            "client's, by X-Forwarded-For; of IPv6 addresses the first 64 bits count."},
+    {.name = "rate_per_key", .type = LEAT_OPTION_INT, .offset = AT(ingest.rate_per_key), .fallback = "0",
+     .min = 0, .max = 1000000,
+     .doc = "Most requests with one API key in each rate_window, from wherever; 0: as many as come."},
+    {.name = "rate_window", .type = LEAT_OPTION_DURATION, .offset = AT(ingest.rate_window_ms),
+     .fallback = "1m", .min = SECOND, .max = 24 * HOUR,
+     .doc = "What rate_per_address and rate_per_key count in."},
     {.name = "read", .type = LEAT_OPTION_BOOL, .offset = AT(ingest.read), .fallback = "false",
      .doc = "Open the port also when no source takes events, so that the stream can be read: "
             "GET /v1/events, with a key that may read. When the port is open, it is served anyway."},

@@ -33,7 +33,8 @@ struct leat_settings {
         struct leat_strings trusted_proxies;
         int64_t threads;
         int64_t connections_max, connections_per_address_max;
-        int64_t memory_bytes;
+        int64_t memory_bytes, head_bytes;
+        int64_t rate_per_address, rate_per_key, rate_window_ms;
         bool read;
     } ingest;
     struct {

@@ -174,6 +174,8 @@ static void put_key(struct leat_json *j, const struct leat_api_key *k)
     put_scope(j, k->label);
     LEAT_JSON_NAME(j, "created");
     put_time(j, k->created_at_us);
+    LEAT_JSON_NAME(j, "used");
+    put_time(j, k->used_at_us);
     LEAT_JSON_NAME(j, "revoked");
     put_time(j, k->revoked_at_us);
     leat_json_object_end(j);
@@ -192,28 +194,30 @@ static void print_json(const struct list *list)
     leat_buf_release(&buf);
 }
 
-enum { COLUMNS = 6 };
+enum { COLUMNS = 7 };
 
 static void print_table(const struct list *list)
 {
     const char **cells = calloc(COLUMNS * (list->count + 1), sizeof *cells);
     struct rights_text *rights = calloc(list->count + 1, sizeof *rights);
-    struct show_word *times = calloc(list->count + 1, sizeof *times);
+    struct show_word *times = calloc(2 * list->count + 1, sizeof *times);
     if (!cells || !rights || !times)
         abort();
     cells[0] = "ID", cells[1] = "RIGHTS", cells[2] = "TENANT", cells[3] = "SOURCE";
-    cells[4] = "MADE", cells[5] = "LABEL";
+    cells[4] = "MADE", cells[5] = "USED", cells[6] = "LABEL";
     for (size_t i = 0; i < list->count; i++) {
         const struct leat_api_key *k = &list->items[i];
         const char **row = &cells[COLUMNS * (i + 1)];
         rights[i] = rights_of(k->rights);
-        times[i] = show_time(k->created_at_us);
+        times[2 * i] = show_time(k->created_at_us);
+        times[2 * i + 1] = show_time(k->used_at_us);
         row[0] = k->id;
         row[1] = k->revoked_at_us ? "revoked" : rights[i].text;
         row[2] = k->tenant[0] ? k->tenant : "(all)";
         row[3] = k->source[0] ? k->source : "(all)";
-        row[4] = times[i].text;
-        row[5] = k->label;
+        row[4] = times[2 * i].text;
+        row[5] = k->used_at_us ? times[2 * i + 1].text : "never";
+        row[6] = k->label;
     }
     show_table(stdout, cells, COLUMNS, list->count + 1);
     free(cells);

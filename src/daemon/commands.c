@@ -144,7 +144,8 @@ const struct command commands[] = {
      "keys list [--json]\n"
      "keys revoke ID\n",
      "create prints the key, once: only a salted hash is kept. Several keys may be valid at a time, so\n"
-     "that one can be exchanged without a pause. A running daemon follows within a second.",
+     "that one can be exchanged without a pause. A running daemon follows within a second. list tells\n"
+     "when a key was last used, to the hour.",
      KEYS_OPTIONS, 2, cmd_keys},
     {"emitters", "where each emitter stands; pause, resume, rewind",
      "emitters list [-c FILE | --store DIR] [--json]\n"

@@ -39,6 +39,10 @@ static struct leat_ingest_options options_of(const struct leat_config *config)
         .connections_max = (unsigned)s->ingest.connections_max,
         .per_address_max = (unsigned)s->ingest.connections_per_address_max,
         .memory_bytes = s->ingest.memory_bytes,
+        .head_bytes = s->ingest.head_bytes,
+        .rate_per_address = s->ingest.rate_per_address,
+        .rate_per_key = s->ingest.rate_per_key,
+        .rate_window_ms = s->ingest.rate_window_ms,
     };
 }
 

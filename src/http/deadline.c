@@ -85,8 +85,11 @@ static void *run(void *arg)
 {
     struct leat_connections *list = arg;
     struct pollfd stop = {.fd = list->stop_fd, .events = POLLIN};
-    while (poll(&stop, 1, LOOK_MS) <= 0)
+    while (poll(&stop, 1, LOOK_MS) <= 0) {
         look(list);
+        leat_keyring_flush(list->keyring);
+    }
+    leat_keyring_flush(list->keyring);
     return NULL;
 }
 

@@ -7,6 +7,7 @@
 
 #include "http/problem.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 
 static const struct leat_exchange *exchange_of(const struct leat_ingest_request *request)
@@ -65,8 +66,9 @@ void leat_ingest_problem(struct leat_ingest_request *request, unsigned status, c
     answer->header_count = 0;
     if (status == 401)
         leat_ingest_answer_header(request, "WWW-Authenticate", "Bearer, ApiKey");
+    int64_t retry_s = exchange_of(request)->retry_s;
     if (status == 503 || status == 429)
-        leat_ingest_answer_header(request, "Retry-After", "1");
+        leat_ingest_answer_header(request, "Retry-After", "%" PRId64, retry_s ? retry_s : 1);
 }
 
 void leat_ingest_answer_header(struct leat_ingest_request *request, const char *name,
@@ -114,7 +116,7 @@ static unsigned verdict(struct leat_ingest_request *request, const struct leat_a
 {
     if (!allowed)
         leat_ingest_problem(request, 403, "the key does not allow this");
-    else
+    else if (!leat_limit_key((struct leat_exchange *)request, key->id))
         snprintf(request->key_id, sizeof request->key_id, "%.*s", LEAT_INGEST_KEY_ID_MAX - 1, key->id);
     return request->answer.status;
 }

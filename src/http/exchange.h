@@ -1,7 +1,7 @@
 /*
  * One request and its answer on the port where events come in, and the connection that it is on.
- * Shared by ingest.c (life, libmicrohttpd's calls), exchange.c (what a source may ask of a request)
- * and deadline.c (slow connections).
+ * Shared by ingest.c (life, libmicrohttpd's calls), exchange.c (what a source may ask of a request),
+ * limit.c (how often somebody may ask) and deadline.c (slow connections).
  *
  *     phases:  HEAD ─▶ BODY ─▶ WAITING ─▶ ANSWERED
  *                        └──▶ DROPPING ─────▲        (too much came: read, but not kept)
@@ -11,8 +11,10 @@
 
 #include <pthread.h>
 
+#include "http/client.h"
 #include "http/guard.h"
 #include "http/ingest.h"
+#include "http/quota.h"
 
 #include <microhttpd.h>
 
@@ -32,6 +34,7 @@ struct leat_connections {
     bool started;
     int stop_fd;
     _Atomic int64_t *slow; /* counts those that were cut */
+    struct leat_keyring *keyring; /* whose uses the same thread writes; NULL: none */
 };
 
 enum leat_exchange_phase {
@@ -41,6 +44,8 @@ enum leat_exchange_phase {
     LEAT_EXCHANGE_WAITING,
     LEAT_EXCHANGE_ANSWERED,
 };
+
+enum leat_limit { LEAT_LIMIT_ADDRESS, LEAT_LIMIT_KEY, LEAT_LIMITS };
 
 struct leat_exchange {
     struct leat_ingest_request request; /* first: what sources see */
@@ -54,6 +59,9 @@ struct leat_exchange {
     int64_t held;     /* bytes of the body that are counted as held */
     size_t given;    /* of a body that is not kept */
     size_t dropped;
+    int64_t retry_s;           /* what 429 and 503 say; 0: a second */
+    bool limited[LEAT_LIMITS]; /* is the request counted there? */
+    struct leat_quota_state limits[LEAT_LIMITS];
     char target[]; /* LEAT_HTTP_TARGET_MAX at most */
 };
 
@@ -64,7 +72,21 @@ struct leat_ingest {
     char *certificate, *key; /* PEM texts */
     struct leat_ingest_stats stats;
     struct leat_connections connections;
+    struct leat_proxies proxies;
+    struct leat_quota *quotas[LEAT_LIMITS]; /* NULL: no limit */
 };
+
+/* --- limit.c ----------------------------------------------------------------------------------- */
+
+int leat_limits_open(struct leat_ingest *ingest, struct leat_err *err) LEAT_MUST_CHECK;
+void leat_limits_close(struct leat_ingest *ingest);
+
+/* Counts the request. 0, or 429: the answer is filled in. */
+unsigned leat_limit_address(struct leat_exchange *exchange) LEAT_MUST_CHECK;
+unsigned leat_limit_key(struct leat_exchange *exchange, const char *id) LEAT_MUST_CHECK;
+
+/* RateLimit-Policy and RateLimit, of the limits that the request was counted for. */
+void leat_limit_headers(const struct leat_exchange *exchange, struct MHD_Response *response);
 
 /* --- deadline.c -------------------------------------------------------------------------------- */
 

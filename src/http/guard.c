@@ -38,6 +38,55 @@ static bool is_zero(struct leat_slice value)
     return true;
 }
 
+static bool has_control(struct leat_slice value)
+{
+    for (size_t i = 0; i < value.len; i++)
+        if ((value.ptr[i] < 0x20 && value.ptr[i] != '\t') || value.ptr[i] == 0x7f)
+            return true;
+    return false;
+}
+
+/* Name or address, and port: RFC 3986, without user and path. */
+static bool is_host(struct leat_slice value)
+{
+    for (size_t i = 0; i < value.len; i++)
+        if (!is_alnum(value.ptr[i]) && !strchr("-._~:[]%!$&'()*+;=", value.ptr[i]))
+            return false;
+    return true;
+}
+
+/* --- layout ----------------------------------------------------------------------------------- */
+
+void leat_http_guard_line(struct leat_http_guard *guard, const struct leat_http_line *line)
+{
+    const char *path = line->method + strlen(line->method) + 1;
+    guard->displaced =
+        line->path != path || (line->target_bytes && line->version != path + line->target_bytes + 1);
+    guard->expected = (const uint8_t *)line->version + strlen(line->version) + 2;
+    guard->end = (const uint8_t *)line->method + line->head_bytes;
+}
+
+static bool blanks_between(const uint8_t *at, const uint8_t *end)
+{
+    while (at < end && (*at == ' ' || *at == '\t'))
+        at++;
+    return at == end;
+}
+
+static void note_layout(struct leat_http_guard *guard, struct leat_slice name, struct leat_slice value)
+{
+    guard->displaced = guard->displaced || name.ptr != guard->expected ||
+                       !blanks_between(name.ptr + name.len + 1, value.ptr);
+    guard->expected = value.ptr + value.len + 2;
+}
+
+static bool is_displaced(const struct leat_http_guard *guard)
+{
+    return guard->expected && (guard->displaced || guard->expected + 2 != guard->end);
+}
+
+/* --- headers ---------------------------------------------------------------------------------- */
+
 /* At most 32: a bit each. */
 static const char *const DECISIVE[] = {
     "Authorization", "Content-Type", "Content-Encoding", "Idempotency-Key", "Expect",
@@ -64,9 +113,13 @@ void leat_http_guard_header(struct leat_http_guard *guard, struct leat_slice nam
                             struct leat_slice value)
 {
     guard->headers++;
+    if (guard->expected)
+        note_layout(guard, name, value);
     guard->bad_name |= !is_token(name);
+    guard->bad_value |= has_control(value);
     if (named(name, "Host")) {
         guard->hosts++;
+        guard->bad_host |= !is_host(value);
     } else if (named(name, "Content-Length")) {
         guard->lengths++;
         guard->bad_length |= !is_digits(value);
@@ -94,6 +147,10 @@ struct leat_http_verdict leat_http_guard_end(const struct leat_http_guard *g, co
         return refuse(431, "too many headers");
     if (g->bad_name)
         return refuse(400, "the name of a header is no token");
+    if (g->bad_value)
+        return refuse(400, "the value of a header holds a control byte");
+    if (is_displaced(g))
+        return refuse(400, "a line of the head is folded, or does not end with CR LF");
     if (g->hosts > 1 || g->lengths > 1 || g->encodings > 1)
         return refuse(400, "Host, Content-Length or Transfer-Encoding is given twice");
     if (g->lengths && g->encodings)
@@ -102,8 +159,12 @@ struct leat_http_verdict leat_http_guard_end(const struct leat_http_guard *g, co
         return refuse(400, "Content-Length is not a decimal number");
     if (g->bad_encoding)
         return refuse(400, "Transfer-Encoding is not chunked");
+    if (g->encodings && !v11)
+        return refuse(400, "Transfer-Encoding is not known in HTTP/1.0");
     if (v11 && !g->hosts)
         return refuse(400, "Host is missing");
+    if (g->bad_host)
+        return refuse(400, "Host is not the name of a host");
     if (g->repeated)
         return refuse(400, "a header that may stand only once is given twice");
     if (g->body && !g->takes_body)

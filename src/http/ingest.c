@@ -16,11 +16,10 @@
 #include <leat/secret.h>
 
 #include "http/exchange.h"
+#include "http/head.h"
 #include "http/listen.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -84,6 +83,7 @@ static struct MHD_Response *response_of(struct leat_exchange *x)
         MHD_add_response_header(response, "Content-Type", answer->content_type);
     MHD_add_response_header(response, "Cache-Control", "no-store");
     MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
+    leat_limit_headers(x, response);
     for (unsigned i = 0; i < answer->header_count; i++)
         MHD_add_response_header(response, answer->headers[i].name, answer->headers[i].value);
     if (answer->close)
@@ -142,19 +142,15 @@ static void *on_target(void *arg, const char *target, struct MHD_Connection *con
     return x;
 }
 
-static enum MHD_Result on_header(void *arg, enum MHD_ValueKind kind, const char *name,
-                                 size_t name_len, const char *value, size_t value_len)
-{
-    (void)kind;
-    leat_http_guard_header(arg, leat_slice_of(name, name_len), leat_slice_of(value, value_len));
-    return MHD_YES;
-}
-
-static struct leat_http_verdict judge(struct leat_exchange *x, const char *version)
+/* Chunks have lines of their own, whose ends nobody shows us: so what stands behind a body in chunks is
+ * never taken for another request. */
+static struct leat_http_verdict judge(struct leat_exchange *x, const char *path, const char *method,
+                                      const char *version)
 {
     struct leat_http_guard guard = {.takes_body = true};
-    MHD_get_connection_values_n(x->connection, MHD_HEADER_KIND, on_header, &guard);
-    struct leat_http_verdict verdict = leat_http_guard_end(&guard, version);
+    struct leat_http_verdict verdict =
+        leat_http_head_judge(x->connection, method, path, version, strlen(x->target), &guard);
+    x->request.answer.close = guard.encodings > 0;
     return verdict.status ? verdict : x->target_verdict;
 }
 
@@ -234,12 +230,15 @@ static enum MHD_Result body_expect(struct leat_exchange *x)
     return MHD_YES;
 }
 
-static enum MHD_Result begin(struct leat_exchange *x, const char *method, const char *version)
+static enum MHD_Result begin(struct leat_exchange *x, const char *path, const char *method,
+                             const char *version)
 {
-    struct leat_http_verdict verdict = judge(x, version);
+    struct leat_http_verdict verdict = judge(x, path, method, version);
     x->request.method = method;
     if (verdict.status)
         return refuse(x, verdict.status, verdict.detail);
+    if (leat_limit_address(x))
+        return answer_or_drop(x);
     const struct leat_ingest_mount *mount = mount_find(x);
     if (!mount) {
         leat_ingest_problem(&x->request, 404, "there is nothing under this path");
@@ -323,7 +322,6 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection, 
     struct leat_exchange *x = *carried;
     (void)arg;
     (void)connection;
-    (void)path;
     if (!x)
         return MHD_NO; /* out of memory */
     if (*upload_len) {
@@ -333,7 +331,7 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection, 
     }
     switch (x->phase) {
     case LEAT_EXCHANGE_HEAD:
-        return begin(x, method, version);
+        return begin(x, path, method, version);
     case LEAT_EXCHANGE_WAITING:
         x->mount->ops->answer(x->mount->ctx, &x->request);
         return send_answer(x);
@@ -384,19 +382,9 @@ static void on_connection(void *arg, struct MHD_Connection *connection, void **s
 static enum MHD_Result on_accept(void *arg, const struct sockaddr *address, socklen_t len)
 {
     const struct leat_ingest *ingest = arg;
-    const struct leat_strings *proxies = &ingest->options.proxies;
-    char text[INET6_ADDRSTRLEN] = "";
+    struct leat_client peer = leat_client_peer(address);
     (void)len;
-    if (!proxies->count)
-        return MHD_YES;
-    if (address->sa_family == AF_INET)
-        inet_ntop(AF_INET, &((const struct sockaddr_in *)address)->sin_addr, text, sizeof text);
-    else if (address->sa_family == AF_INET6)
-        inet_ntop(AF_INET6, &((const struct sockaddr_in6 *)address)->sin6_addr, text, sizeof text);
-    for (size_t i = 0; i < proxies->count; i++)
-        if (strcmp(text, proxies->items[i]) == 0)
-            return MHD_YES;
-    return MHD_NO;
+    return !ingest->proxies.count || leat_proxies_have(&ingest->proxies, &peer) ? MHD_YES : MHD_NO;
 }
 
 /* --- life ------------------------------------------------------------------------------------- */
@@ -426,7 +414,7 @@ static int pem_read(const char *path, bool secret, char **ret_text, struct leat_
 int leat_ingest_check(const struct leat_ingest_options *o, struct leat_err *err)
 {
     struct leat_loopback address;
-    struct in6_addr ignored;
+    struct leat_proxies ignored;
     int status = leat_loopback_parse_any(o->listen, &address, err);
     if (status) {
         leat_err_context(err, "ingest.listen: \"%s\"", o->listen);
@@ -435,11 +423,9 @@ int leat_ingest_check(const struct leat_ingest_options *o, struct leat_err *err)
     if (!o->certificate != !o->key)
         return leat_fail(err, LEAT_ECONFIG,
                          "ingest.tls_certificate and ingest.tls_key must be given together");
-    for (size_t i = 0; i < o->proxies.count; i++)
-        if (inet_pton(AF_INET, o->proxies.items[i], &ignored) != 1 &&
-            inet_pton(AF_INET6, o->proxies.items[i], &ignored) != 1)
-            return leat_fail(err, LEAT_ECONFIG, "ingest.trusted_proxies: \"%s\" is no address",
-                             o->proxies.items[i]);
+    status = leat_proxies_read(&o->proxies, &ignored, err);
+    if (status)
+        return status;
     if (!address.remote || o->certificate || o->proxies.count)
         return LEAT_OK;
     leat_fail(err, LEAT_ECONFIG,
@@ -470,7 +456,7 @@ static struct MHD_Daemon *daemon_start(struct leat_ingest *ingest, int fd)
         ingest->certificate ? tls : none, MHD_OPTION_CONNECTION_LIMIT, o->connections_max,
         MHD_OPTION_PER_IP_CONNECTION_LIMIT, o->per_address_max, MHD_OPTION_CONNECTION_TIMEOUT,
         (unsigned)LEAT_INGEST_IDLE_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-        (size_t)LEAT_INGEST_HEAD_BYTES, MHD_OPTION_STRICT_FOR_CLIENT, 1,
+        (size_t)o->head_bytes, MHD_OPTION_STRICT_FOR_CLIENT, leat_http_head_strictness(),
         MHD_OPTION_URI_LOG_CALLBACK, on_target, ingest, MHD_OPTION_NOTIFY_COMPLETED, on_completed,
         ingest, MHD_OPTION_NOTIFY_CONNECTION, on_connection, ingest, MHD_OPTION_END);
 }
@@ -511,7 +497,10 @@ int leat_ingest_open(const struct leat_ingest_options *options, struct leat_inge
         return leat_fail(err, LEAT_ERETRY, "out of memory for the port for events");
     ingest->options = *options;
     ingest->connections.slow = &ingest->stats.slow;
+    ingest->connections.keyring = options->keyring;
     status = leat_connections_open(&ingest->connections, err);
+    if (!status)
+        status = leat_limits_open(ingest, err);
     if (!status)
         status = tls_read(ingest, err);
     if (status) {
@@ -529,6 +518,7 @@ void leat_ingest_close(struct leat_ingest *ingest)
     if (ingest->daemon)
         MHD_stop_daemon(ingest->daemon); /* closes the socket too */
     leat_connections_close(&ingest->connections);
+    leat_limits_close(ingest);
     if (ingest->key)
         leat_secret_wipe(ingest->key, strlen(ingest->key));
     free(ingest->key);
@@ -563,6 +553,12 @@ const struct leat_metric_desc leat_ingest_metrics[] = {
      .help = "Open connections of the port for events."},
     {.name = "leat_ingest_slow_connections_total", .type = LEAT_METRIC_COUNTER, AT(slow),
      .help = "Connections that were cut because head or body came too slowly."},
+    {.name = "leat_ingest_limited_total", .type = LEAT_METRIC_COUNTER, AT(limited[0]),
+     .label = "by=\"address\"", .help = "Requests that were answered with 429."},
+    {.name = "leat_ingest_limited_total", .type = LEAT_METRIC_COUNTER, AT(limited[1]),
+     .label = "by=\"key\"", .help = "Requests that were answered with 429."},
+    {.name = "leat_ingest_limits_forgotten_total", .type = LEAT_METRIC_COUNTER, AT(forgotten),
+     .help = "Clients whose count of requests was forgotten early, because there were too many."},
     {.name = "leat_ingest_request_seconds", .type = LEAT_METRIC_HISTOGRAM, AT(answer),
      .help = "Time from the head of a request to its answer."},
     {.name = NULL},

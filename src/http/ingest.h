@@ -11,7 +11,7 @@
  * Order:     the sources attached → open → start → … → stop the sources (all requests are answered then)
  *            → close.
  * Ownership: mounts, contexts and keyring are the caller's and outlive it.
- * Bounds:    connections in all and of one address; a head of LEAT_INGEST_HEAD_BYTES within 10 s; a
+ * Bounds:    connections in all and of one address; a head of `head_bytes` within 10 s; a
  *            body within 60 s at 1 KiB/s at least; `memory_bytes` for all bodies together, above
  *            which 503 is answered.
  * Threads:   open and close from main.
@@ -28,7 +28,6 @@
 #include "metrics/metrics.h"
 
 enum {
-    LEAT_INGEST_HEAD_BYTES = 128 << 10, /* a connection's pool; a metadata header of 40 KiB fits */
     LEAT_INGEST_IDLE_S = 30,
     LEAT_INGEST_HEAD_MS = 10 * 1000,
     LEAT_INGEST_BODY_MS = 60 * 1000,
@@ -49,6 +48,9 @@ struct leat_ingest_options {
     unsigned threads;
     unsigned connections_max, per_address_max;
     int64_t memory_bytes;
+    int64_t head_bytes; /* a connection's pool, which the library zeroes behind each request */
+    int64_t rate_per_address, rate_per_key; /* requests in each window; 0: no limit */
+    int64_t rate_window_ms;
     const struct leat_ingest_mount *mounts;
     size_t mount_count;
     struct leat_keyring *keyring;
@@ -60,6 +62,8 @@ struct leat_ingest_stats {
     _Atomic int64_t held_bytes;
     _Atomic int64_t connections;
     _Atomic int64_t slow; /* connections that were cut for it */
+    _Atomic int64_t limited[2]; /* 429, by enum leat_limit */
+    _Atomic int64_t forgotten;  /* see quota.h */
     struct leat_histogram answer; /* from the head to the answer */
 };
 

@@ -15,6 +15,13 @@ struct leat_keyring {
     _Atomic uint64_t version;
     struct leat_api_key *items; /* in the order of their ids */
     size_t count, capacity;
+    pthread_mutex_t use_lock; /* over those below */
+    struct use {
+        char id[LEAT_API_KEY_ID_MAX + 1];
+        int64_t at_us;
+    } uses[LEAT_KEYRING_USES_MAX];
+    size_t use_count;
+    int64_t quiet_until_us; /* after a failure: an old time is better than a line in the log each second */
 };
 
 static int item_add(void *arg, const struct leat_api_key *key, struct leat_err *err)
@@ -78,6 +85,53 @@ static bool copy(struct leat_keyring *ring, const char *id, struct leat_api_key 
     return found != NULL;
 }
 
+/* --- uses ------------------------------------------------------------------------------------- */
+
+static void use_note(struct leat_keyring *ring, const struct leat_api_key *key)
+{
+    int64_t now_us = leat_clock_wall_us();
+    if (now_us - key->used_at_us < LEAT_KEYRING_USE_US)
+        return;
+    pthread_mutex_lock(&ring->use_lock);
+    size_t i = 0;
+    while (i < ring->use_count && strcmp(ring->uses[i].id, key->id) != 0)
+        i++;
+    if (i == ring->use_count && i < LEAT_KEYRING_USES_MAX && now_us >= ring->quiet_until_us) {
+        memcpy(ring->uses[i].id, key->id, sizeof key->id);
+        ring->uses[i].at_us = now_us;
+        ring->use_count++;
+    }
+    pthread_mutex_unlock(&ring->use_lock);
+}
+
+static size_t uses_take(struct leat_keyring *ring, struct use *ret_uses)
+{
+    pthread_mutex_lock(&ring->use_lock);
+    size_t count = ring->use_count;
+    memcpy(ret_uses, ring->uses, count * sizeof *ret_uses);
+    ring->use_count = 0;
+    pthread_mutex_unlock(&ring->use_lock);
+    return count;
+}
+
+void leat_keyring_flush(struct leat_keyring *ring)
+{
+    struct use uses[LEAT_KEYRING_USES_MAX];
+    struct leat_err err;
+    size_t count = ring ? uses_take(ring, uses) : 0;
+    int status = LEAT_OK;
+    for (size_t i = 0; i < count && !status; i++)
+        status = leat_api_keys_used(ring->keys, uses[i].id, uses[i].at_us, &err);
+    if (!status)
+        return;
+    leat_log_err(LEAT_LOG_WARN, "http", NULL, "the use of keys cannot be noted", &err);
+    pthread_mutex_lock(&ring->use_lock);
+    ring->quiet_until_us = leat_clock_wall_us() + LEAT_KEYRING_USE_US;
+    pthread_mutex_unlock(&ring->use_lock);
+}
+
+/* --- look-up ---------------------------------------------------------------------------------- */
+
 bool leat_keyring_find(struct leat_keyring *ring, const struct leat_credentials *credentials,
                        struct leat_api_key *ret_key)
 {
@@ -92,6 +146,7 @@ bool leat_keyring_find(struct leat_keyring *ring, const struct leat_credentials 
     bool same = CRYPTO_memcmp(hash, key.hash, sizeof hash) == 0;
     if (!same || key.revoked_at_us || !key.id[0])
         return false;
+    use_note(ring, &key);
     *ret_key = key;
     return true;
 }
@@ -104,6 +159,7 @@ int leat_keyring_new(struct leat_api_keys *keys, struct leat_keyring **ret_keyri
         return leat_fail(err, LEAT_ERETRY, "out of memory for API keys");
     ring->keys = keys;
     pthread_rwlock_init(&ring->lock, NULL);
+    pthread_mutex_init(&ring->use_lock, NULL);
     int status = reload(ring, err);
     if (status) {
         leat_keyring_free(ring);
@@ -118,6 +174,7 @@ void leat_keyring_free(struct leat_keyring *ring)
     if (!ring)
         return;
     pthread_rwlock_destroy(&ring->lock);
+    pthread_mutex_destroy(&ring->use_lock);
     free(ring->items);
     free(ring);
 }

@@ -3,6 +3,10 @@
  * made or revoked by another process counts within LEAT_KEYRING_FRESH_MS; an id that is not known is
  * looked up at once.
  *
+ * Uses are noted here and written by leat_keyring_flush(), of a key once in LEAT_KEYRING_USE_US: a request
+ * writes nothing.
+ *
+ * Bounds:  LEAT_KEYRING_USES_MAX keys between two flushes; what is more is noted at their next use.
  * Threads: any. Blocks on a short read of the store when keys have changed.
  */
 #ifndef HTTP_KEYRING_H
@@ -11,7 +15,11 @@
 #include "http/credentials.h"
 #include "store/keys.h"
 
-enum { LEAT_KEYRING_FRESH_MS = 500 };
+enum {
+    LEAT_KEYRING_FRESH_MS = 500,
+    LEAT_KEYRING_USES_MAX = 64,
+};
+#define LEAT_KEYRING_USE_US (INT64_C(3600) * 1000000)
 
 struct leat_keyring;
 
@@ -24,5 +32,8 @@ void leat_keyring_free(struct leat_keyring *keyring); /* accepts NULL */
  * the id or the secret is wrong. */
 bool leat_keyring_find(struct leat_keyring *keyring, const struct leat_credentials *credentials,
                        struct leat_api_key *ret_key);
+
+/* Writes the uses that were noted. One thread, which may block on the disk. Accepts NULL. */
+void leat_keyring_flush(struct leat_keyring *keyring);
 
 #endif

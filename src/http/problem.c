@@ -47,11 +47,23 @@ const char *leat_http_code(unsigned status)
     return find(status)->code;
 }
 
-void leat_http_problem(struct leat_buf *buf, unsigned status, const char *detail)
+static void members(struct leat_buf *buf, const char *type, unsigned status, const char *detail)
 {
     const char *code = leat_http_code(status);
     leat_buf_format(buf,
-                    "{\"type\":\"about:blank\",\"title\":\"%s\",\"status\":%u,\"detail\":\"%s\","
-                    "\"code\":\"%s\",\"error\":\"%s\",\"message\":\"%s\"}\n",
-                    leat_http_title(status), status, detail, code, code, detail);
+                    "{\"type\":\"%s\",\"title\":\"%s\",\"status\":%u,\"detail\":\"%s\","
+                    "\"code\":\"%s\",\"error\":\"%s\",\"message\":\"%s\"",
+                    type, leat_http_title(status), status, detail, code, code, detail);
+}
+
+void leat_http_problem(struct leat_buf *buf, unsigned status, const char *detail)
+{
+    members(buf, "about:blank", status, detail);
+    leat_buf_append_text(buf, "}\n");
+}
+
+void leat_http_problem_quota(struct leat_buf *buf, const char *detail, const char *policy)
+{
+    members(buf, "https://iana.org/assignments/http-problem-types#quota-exceeded", 429, detail);
+    leat_buf_format(buf, ",\"violated-policies\":[\"%s\"]}\n", policy);
 }

@@ -17,4 +17,7 @@ const char *leat_http_code(unsigned status);
 /* One object and a newline. `detail` needs no escapes: it is a text of ours. */
 void leat_http_problem(struct leat_buf *buf, unsigned status, const char *detail);
 
+/* 429, with the type and the member that the RateLimit draft gives it. */
+void leat_http_problem_quota(struct leat_buf *buf, const char *detail, const char *policy);
+
 #endif

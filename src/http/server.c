@@ -8,11 +8,10 @@
 
 #include <leat/clock.h>
 
-#include "http/guard.h"
+#include "http/head.h"
 #include "http/listen.h"
 #include "http/problem.h"
 
-#include <microhttpd.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -135,21 +134,6 @@ static void *on_target(void *arg, const char *target, struct MHD_Connection *con
     return (void *)(uintptr_t)v;
 }
 
-static enum MHD_Result on_header(void *arg, enum MHD_ValueKind kind, const char *name,
-                                 size_t name_len, const char *value, size_t value_len)
-{
-    (void)kind;
-    leat_http_guard_header(arg, leat_slice_of(name, name_len), leat_slice_of(value, value_len));
-    return MHD_YES;
-}
-
-static struct leat_http_verdict judge(struct MHD_Connection *connection, const char *version)
-{
-    struct leat_http_guard guard = {0};
-    MHD_get_connection_values_n(connection, MHD_HEADER_KIND, on_header, &guard);
-    return leat_http_guard_end(&guard, version);
-}
-
 /* Refusals come before the body is read: the connection is closed behind them. */
 static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection, const char *path,
                                   const char *method, const char *version, const char *upload,
@@ -161,7 +145,9 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection, 
         *upload_len = 0;
         return route_request(http, connection, path, method);
     }
-    struct leat_http_verdict verdict = judge(connection, version);
+    struct leat_http_guard guard = {0};
+    struct leat_http_verdict verdict =
+        leat_http_head_judge(connection, method, path, version, 0, &guard);
     if (!verdict.status && *carried)
         verdict = *(const struct leat_http_verdict *)*carried;
     if (verdict.status)
@@ -182,8 +168,9 @@ static struct MHD_Daemon *daemon_start(struct leat_http *http, int fd)
                             (unsigned)LEAT_HTTP_CONNECTIONS_MAX, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
                             (unsigned)LEAT_HTTP_PER_ADDRESS_MAX, MHD_OPTION_CONNECTION_TIMEOUT,
                             (unsigned)LEAT_HTTP_TIMEOUT_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-                            (size_t)LEAT_HTTP_MEMORY, MHD_OPTION_STRICT_FOR_CLIENT, 1,
-                            MHD_OPTION_URI_LOG_CALLBACK, on_target, http, MHD_OPTION_END);
+                            (size_t)LEAT_HTTP_MEMORY, MHD_OPTION_STRICT_FOR_CLIENT,
+                            leat_http_head_strictness(), MHD_OPTION_URI_LOG_CALLBACK, on_target,
+                            http, MHD_OPTION_END);
 }
 
 int leat_http_open(const struct leat_http_options *options, struct leat_http **ret_http,

@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
+enum { KEY_VERSION = 2, KEY_VERSION_WITHOUT_USE = 1 };
+
 struct leat_api_keys {
     MDB_env *env;
     MDB_dbi db;
@@ -32,7 +34,7 @@ void leat_api_key_hash(const uint8_t *salt, struct leat_slice secret, uint8_t *r
 
 static void key_write(struct leat_buf *buf, const struct leat_api_key *k)
 {
-    uint8_t version = LEAT_LAYOUT_VERSION;
+    uint8_t version = KEY_VERSION;
     leat_buf_append(buf, leat_slice_of(&version, 1));
     leat_buf_append(buf, leat_slice_of(k->salt, sizeof k->salt));
     leat_buf_append(buf, leat_slice_of(k->hash, sizeof k->hash));
@@ -42,6 +44,7 @@ static void key_write(struct leat_buf *buf, const struct leat_api_key *k)
     leat_buf_append_counted(buf, leat_slice_text(k->label));
     leat_buf_append(buf, leat_slice_of(&k->created_at_us, sizeof k->created_at_us));
     leat_buf_append(buf, leat_slice_of(&k->revoked_at_us, sizeof k->revoked_at_us));
+    leat_buf_append(buf, leat_slice_of(&k->used_at_us, sizeof k->used_at_us));
     leat_checked_close(buf);
 }
 
@@ -71,13 +74,16 @@ static bool key_read(struct leat_slice id, struct leat_slice bytes, struct leat_
         return false;
     struct leat_reader r = leat_reader_of(content);
     memcpy(k.id, id.ptr, id.len);
-    bool known = leat_reader_u8(&r) == LEAT_LAYOUT_VERSION;
+    uint8_t version = leat_reader_u8(&r);
+    bool known = version == KEY_VERSION || version == KEY_VERSION_WITHOUT_USE;
     bytes_read(&r, k.salt, sizeof k.salt);
     bytes_read(&r, k.hash, sizeof k.hash);
     k.rights = leat_reader_u8(&r);
     bool fits = text_read(&r, k.tenant) && text_read(&r, k.source) && text_read(&r, k.label);
     k.created_at_us = (int64_t)leat_reader_le64(&r);
     k.revoked_at_us = (int64_t)leat_reader_le64(&r);
+    if (version != KEY_VERSION_WITHOUT_USE)
+        k.used_at_us = (int64_t)leat_reader_le64(&r);
     if (!known || !fits || !leat_reader_done(&r))
         return false;
     *ret_key = k;
@@ -150,25 +156,54 @@ void leat_api_keys_close(struct leat_api_keys *keys)
 
 /* --- use -------------------------------------------------------------------------------------- */
 
-int leat_api_keys_put(struct leat_api_keys *keys, const struct leat_api_key *key,
-                      struct leat_err *err)
+static int put(struct leat_api_keys *keys, MDB_txn *txn, const struct leat_api_key *key)
 {
     struct leat_buf buf;
-    MDB_txn *txn;
     MDB_val k = {strlen(key->id), (void *)(uintptr_t)key->id};
     leat_buf_init(&buf, 1024);
     key_write(&buf, key);
     MDB_val v = {buf.len, buf.data};
-    int rc = buf.full ? ENOMEM : mdb_txn_begin(keys->env, NULL, 0, &txn);
-    if (!rc) {
-        rc = mdb_put(txn, keys->db, &k, &v, 0);
-        if (rc)
-            mdb_txn_abort(txn);
-        else
-            rc = mdb_txn_commit(txn);
-    }
+    int rc = buf.full ? ENOMEM : mdb_put(txn, keys->db, &k, &v, 0);
     leat_buf_release(&buf);
+    return rc;
+}
+
+static int end(MDB_txn *txn, int rc)
+{
+    if (!rc)
+        return mdb_txn_commit(txn);
+    mdb_txn_abort(txn);
+    return rc;
+}
+
+int leat_api_keys_put(struct leat_api_keys *keys, const struct leat_api_key *key,
+                      struct leat_err *err)
+{
+    MDB_txn *txn;
+    int rc = mdb_txn_begin(keys->env, NULL, 0, &txn);
+    if (!rc)
+        rc = end(txn, put(keys, txn, key));
     return rc ? fail(err, rc, "store a key") : LEAT_OK;
+}
+
+int leat_api_keys_used(struct leat_api_keys *keys, const char *id, int64_t used_at_us,
+                       struct leat_err *err)
+{
+    MDB_txn *txn;
+    MDB_val k = {strlen(id), (void *)(uintptr_t)id}, v;
+    struct leat_api_key key;
+    int rc = mdb_txn_begin(keys->env, NULL, 0, &txn);
+    if (rc)
+        return fail(err, rc, "note the use of a key");
+    rc = mdb_get(txn, keys->db, &k, &v);
+    if (!rc && !key_read(leat_slice_text(id), leat_slice_of(v.mv_data, v.mv_size), &key))
+        rc = MDB_CORRUPTED;
+    if (!rc) {
+        key.used_at_us = used_at_us;
+        rc = put(keys, txn, &key);
+    }
+    rc = end(txn, rc);
+    return rc && rc != MDB_NOTFOUND ? fail(err, rc, "note the use of a key") : LEAT_OK;
 }
 
 static int walk(struct leat_api_keys *keys, MDB_txn *txn, leat_api_key_fn each, void *arg,

@@ -1,8 +1,11 @@
 /*
  * API keys in <store>/meta.mdb: what is kept is a salted hash, never the secret.
  *
- *     keys  id → version u8 = 1, salt 16, SHA-256(salt, secret) 32, rights u8, counted tenant,
- *                counted source, counted label, created_at_us i64, revoked_at_us i64, hash (layout.h)
+ *     keys  id → version u8 = 2, salt 16, SHA-256(salt, secret) 32, rights u8, counted tenant,
+ *                counted source, counted label, created_at_us i64, revoked_at_us i64, used_at_us i64,
+ *                hash (layout.h)
+ *
+ * Version 1 had no used_at_us.
  *
  * Secrets have 190 random bits, so one round of SHA-256 is enough: there is nothing to guess.
  *
@@ -29,6 +32,7 @@ struct leat_api_key {
     char label[LEAT_API_KEY_TEXT_MAX + 1];  /* for people */
     int64_t created_at_us;
     int64_t revoked_at_us; /* 0: it is valid */
+    int64_t used_at_us;    /* about when it was last used, to the hour; 0: never, as far as is known */
 };
 
 struct leat_api_keys;
@@ -41,6 +45,11 @@ void leat_api_keys_close(struct leat_api_keys *keys); /* accepts NULL */
 /* Adds or replaces, durably. */
 int leat_api_keys_put(struct leat_api_keys *keys, const struct leat_api_key *key,
                       struct leat_err *err) LEAT_MUST_CHECK;
+
+/* Notes that a key was used, if it is there still; nothing else of it changes, whoever changes it at the
+ * same time. */
+int leat_api_keys_used(struct leat_api_keys *keys, const char *id, int64_t used_at_us,
+                       struct leat_err *err) LEAT_MUST_CHECK;
 
 /* Calls back for each, in the order of their ids, in one short read transaction. */
 typedef int (*leat_api_key_fn)(void *arg, const struct leat_api_key *key, struct leat_err *err);

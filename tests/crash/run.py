@@ -12,7 +12,7 @@ import traceback
 
 from tests.support import leatd, mysqlversions
 
-from . import bit_flips, disk_full, failpoints, kill_loop
+from . import bit_flips, disk_full, failpoints, kill_loop, webhooks
 from .databases import MySql, MySql9
 from .scene import Result
 
@@ -26,6 +26,7 @@ def parts(kills, seed, variant):
         "failpoints": lambda: failpoints.run(seed),
         "mysql": lambda: kill_loop.run(kills, seed, variant, MySql) + failpoints.run(seed, database=MySql),
         "mysql9": lambda: kill_loop.run(kills, seed, variant, MySql9),
+        "webhook": lambda: webhooks.run(kills, seed, variant),
         "disk": lambda: disk_full.run(6 if short else 20, seed, variant),
         "flips": lambda: bit_flips.run(40 if short else 300, seed, variant),
     }
@@ -34,7 +35,7 @@ def parts(kills, seed, variant):
 def main():
     parser = argparse.ArgumentParser(description="crash tests")
     parser.add_argument("kills", nargs="?", type=int, default=300)
-    parser.add_argument("--only", default="kill,failpoints,mysql,disk,flips")
+    parser.add_argument("--only", default="kill,failpoints,mysql,webhook,disk,flips")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 31))
     parser.add_argument("--variant", default="release")
     a = parser.parse_args()

@@ -1,7 +1,8 @@
 /*
- * Any bytes as what stands beside a body: a target with its query and key, a metadata header, a time,
- * a ttl, the attributes of a CloudEvent; and as a compressed body.
+ * Any bytes as what stands beside a body: a target with its query and key, a line of X-Forwarded-For, a
+ * metadata header, a time, a ttl, the attributes of a CloudEvent; and as a compressed body.
  */
+#include "http/client.h"
 #include "http/credentials.h"
 #include "http/guard.h"
 #include "sources/webhook/cloudevent.h"
@@ -37,6 +38,21 @@ static void check_target(const char *text)
         require(utf8_check(leat_slice_text(r.segments[i])) && !strpbrk(r.segments[i], "/\n\r\\"));
         require(strcmp(r.segments[i], "..") != 0);
     }
+}
+
+/* Whoever is found is the peer, or none of the proxies, or one that was named behind another. */
+static void check_forwarded(struct leat_slice line)
+{
+    static const char *const TRUSTED[] = {"10.0.0.5", "::1"};
+    struct leat_strings texts = {(const char **)TRUSTED, 2};
+    struct leat_proxies proxies;
+    struct leat_client client = {{0}}, peer = client;
+    struct leat_err err;
+    require(leat_proxies_read(&texts, &proxies, &err) == LEAT_OK);
+    require(leat_client_forwarded(&proxies, line, &client) && !memcmp(&client, &peer, sizeof peer));
+    client = proxies.items[0];
+    if (!leat_client_forwarded(&proxies, line, &client))
+        require(leat_proxies_have(&proxies, &client));
 }
 
 static void check_metadata(const char *text)
@@ -106,6 +122,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     memcpy(text, data, len);
     text[len] = '\0';
     check_target(text);
+    check_forwarded(leat_slice_of(data, len));
     check_metadata(text);
     check_cloudevent(text);
     check_inflate(leat_slice_of(data, len));

@@ -13,6 +13,7 @@ import time
 import urllib.request
 import uuid
 import zlib
+from datetime import datetime
 
 import pytest
 
@@ -274,6 +275,31 @@ def test_keys__revoked_ones_end_within_a_second(shared):
     assert listed[key.split("_")[1]]["revoked"] and not listed[stays.split("_")[1]]["revoked"]
 
 
+def test_keys__tell_when_they_were_last_used(own):
+    """Written once an hour, not with each request; and beside whoever revokes."""
+    hooks = own().start()
+    used, unused, revoked = hooks.key("--label", "used"), hooks.key(), hooks.key()
+
+    def listed():
+        return {k["id"]: k for k in json.loads(hooks.command("keys", "list", "--json").stdout)}
+
+    def of(key):
+        return listed()[key.split("_")[1]]
+    assert of(used)["used"] is None
+    assert hooks.post(KEYED, b"{}", used)[0] == 200
+    at = places.wait_until(lambda: of(used)["used"], 5, "a time")
+    assert abs(datetime.fromisoformat(at).timestamp() - time.time()) < 10
+    for _ in range(20):
+        assert hooks.post(KEYED, b"{}", used)[0] == 200
+    assert hooks.post(KEYED, b"{}", unused[:-1])[0] == 401 and hooks.post(KEYED, b"{}", revoked)[0] == 200
+    hooks.command("keys", "revoke", revoked.split("_")[1])
+    assert hooks.stop() == 0
+    assert of(used)["used"] == at and of(used)["label"] == "used" and of(unused)["used"] is None
+    assert of(revoked)["used"] and of(revoked)["revoked"]
+    table = hooks.command("keys", "list").stdout
+    assert "USED" in table and table.count("never") == 1
+
+
 def test_keys__no_secret_is_kept_or_logged(shared):
     key = shared.key()
     shared.post(f"{KEYED}?key={key}", b"{}")
@@ -504,54 +530,6 @@ def test_port__takes_only_named_proxies(own):
                   + b"Content-Length: 2\r\n\r\n{}")
         assert s.recv(4096).startswith(b"HTTP/1.1 200 ")
     assert hooks.stop() == 0
-
-
-HEAD = b"Host: x\r\nContent-Type: application/json\r\n"
-SHAPES = [  # (bytes behind the request line, status; None: the connection is cut or 400)
-    (HEAD + b"Content-Length: 2\r\n\r\n{}", 200), (HEAD + b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n", 200),
-    (HEAD + b"Transfer-Encoding: CHUNKED\r\n\r\n2;x=y\r\n{}\r\n0\r\nTrailer: x\r\n\r\n", 200),
-    *[(HEAD + extra + b"\r\n{}", 400) for extra in (
-        b"Content-Length: 2\r\nTransfer-Encoding: chunked\r\n", b"Content-Length: 2\r\nContent-Length: 2\r\n",
-        b"Content-Length: 2\r\ncontent-length: 3\r\n", b"Content-Length: +2\r\n", b"Content-Length: -2\r\n",
-        b"Content-Length: 0x2\r\n", b"Content-Length: 2 2\r\n", b"Content-Length: 2,2\r\n", b"Content-Length: 2x\r\n",
-        b"Content-Length: 1e1\r\n", b"Content-Length : 2\r\n", b"Transfer-Encoding: identity\r\n",
-        b"Transfer-Encoding: chunked, identity\r\n", b"Transfer-Encoding: identity, chunked\r\n",
-        b"Transfer-Encoding: xchunked\r\n", b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n",
-        b"Host: y\r\nContent-Length: 2\r\n", b"Content-Length: 2\r\nX(y): z\r\n", b"Content-Length: 2\r\nX y: z\r\n",
-        b"Content-Type: text/plain\r\nContent-Length: 2\r\n", b"Content-Length: 2\r\n: empty\r\n",
-        b"Content-Encoding: gzip\r\nContent-Encoding: identity\r\nContent-Length: 2\r\n")],
-    (b"Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{}", 400),
-    (HEAD + b"Content-Length: 18446744073709551616\r\n\r\n{}", None), (HEAD + b"Content-Length: 99999999999\r\n\r\n", 413),
-    (HEAD + b"Transfer-Encoding: chunked\r\n\r\n-2\r\n{}\r\n0\r\n\r\n", None),
-    (HEAD + b"Transfer-Encoding: chunked\r\n\r\n0x2\r\n{}\r\n0\r\n\r\n", None),
-    (HEAD + b"Transfer-Encoding: chunked\r\n\r\nFFFFFFFFFFFFFFFFF\r\n{}\r\n0\r\n\r\n", None),
-    (HEAD + b"X: " + b"x" * (200 << 10) + b"\r\nContent-Length: 2\r\n\r\n{}", None),
-    (HEAD + b"".join(b"X-%d: y\r\n" % n for n in range(101)) + b"Content-Length: 2\r\n\r\n{}", 431),
-    (HEAD + b"Expect: 200-maybe\r\nContent-Length: 2\r\n\r\n{}", 200),
-]
-
-
-@pytest.mark.parametrize("rest, status", SHAPES, ids=[str(n) for n in range(len(SHAPES))])
-def test_hostile__shapes_get_their_verdict_and_store_nothing(shared, rest, status):
-    """The second request behind the first is what a smuggler would want to have read."""
-    before = len(shared.tail("--op", "post"))
-    smuggled = f"POST {EVENTS} HTTP/1.1\r\n".encode() + HEAD + b"Content-Length: 2\r\n\r\n[]"
-    answer = shared.raw(f"POST {EVENT} HTTP/1.1\r\n".encode() + rest + (b"" if status == 200 else smuggled), 3)
-    got = int(answer.split()[1]) if answer.startswith(b"HTTP/1.1 ") else None
-    assert got == status or (status is None and got in (400, 413, 431)), answer[:300]
-    assert len(shared.tail("--op", "post")) == before + (status == 200)
-    assert status == 200 or b"eventIds" not in answer
-
-
-@pytest.mark.parametrize("line", [
-    b"POST %s HTTP/2.0", b"POST %s HTTP/1.2", b"POST %s", b"POST %%00%s HTTP/1.1", b"POST http://x%s HTTP/1.1",
-    b"POST %s%%zz HTTP/1.1", b"POST %s\xff HTTP/1.1", b"POST ..%s HTTP/1.1", b"POST * HTTP/1.1 %s", b"\x00POST %s HTTP/1.1"],
-    ids=[str(n) for n in range(10)])
-def test_hostile__request_lines(shared, line):
-    before = len(shared.tail("--op", "post"))
-    answer = shared.raw((line % EVENT.encode()) + b"\r\n" + HEAD + b"Content-Length: 2\r\n\r\n{}", 3)
-    assert not answer or int(answer.split()[1]) in (400, 404, 405, 501, 505), answer[:200]
-    assert len(shared.tail("--op", "post")) == before
 
 
 def test_port__slow_heads_are_cut_and_others_go_on(shared):

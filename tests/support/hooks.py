@@ -14,7 +14,8 @@ from . import leatd, places
 class Hooks:
     """A daemon with the sources `hooks` (needs a key) and `open` (takes from everybody), or those given."""
 
-    def __init__(self, directory, sources=None, ingest=None, store=None):
+    def __init__(self, directory, sources=None, ingest=None, store=None, variant="release"):
+        self.program = leatd.binary(variant)
         self.directory = directory
         self.store_dir = directory / "store"
         self.config_file = directory / "leat.yaml"
@@ -31,14 +32,19 @@ class Hooks:
 
     # --- life ---------------------------------------------------------------------------------
 
-    def start(self, failpoint=None):
+    def spawn(self, failpoint=None):
+        """Without waiting for the port."""
         environment = {**os.environ}
         environment.pop("LEAT_FAILPOINT", None)
         if failpoint:
             environment["LEAT_FAILPOINT"] = failpoint
         with open(self.log_file, "ab") as log:
-            self.process = subprocess.Popen([str(leatd.binary()), "run", "-c", str(self.config_file)],
+            self.process = subprocess.Popen([str(self.program), "run", "-c", str(self.config_file)],
                                             stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment)
+        return self
+
+    def start(self, failpoint=None):
+        self.spawn(failpoint)
         places.wait_until(self.listening, 20, f"port {self.port}")
         return self
 
@@ -63,7 +69,7 @@ class Hooks:
     # --- commands -----------------------------------------------------------------------------
 
     def command(self, *arguments, seconds=60):
-        return subprocess.run([str(leatd.binary()), *arguments, "-c", str(self.config_file)], capture_output=True,
+        return subprocess.run([str(self.program), *arguments, "-c", str(self.config_file)], capture_output=True,
                               text=True, timeout=seconds)
 
     def key(self, *arguments):

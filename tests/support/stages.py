@@ -35,6 +35,14 @@ class Stage:
     def tap(self):
         return self.server.tap
 
+    @property
+    def title(self):
+        return f"A private {self.kind} and its tables"
+
+    @property
+    def first(self):
+        return f"{self.bulk_rows} in one transaction, and one row of each edge of each type"
+
     def open(self):
         self.server.start()
         self.server.create_database(self.name)

@@ -28,37 +28,41 @@ bool metadata_ttl_valid(struct leat_slice text)
     return spans ? !digits : digits > 0 && digits < 12;
 }
 
-static bool is_name(struct leat_slice quoted, const char *name)
+/* Names that mean something to us. The first two are the sender's to say, once, and are looked for by
+ * whoever ends or archives events; the others are ours. */
+enum { NAME_TTL, NAME_NO_ARCHIVE, NAME_OWN /* and all behind it */, NAME_OTHER = 7 };
+static const char *const NAMES[NAME_OTHER] = {"ttl-on/stored-event", "do-not-archive-on/stored-event",
+                                              "producer", "ingested-at", "event-time",
+                                              "valid-time-on/stored-event", "content-type"};
+
+/* A name may be written with escapes: \u0070roducer is producer to whoever reads it. */
+static int name_of(struct leat_slice quoted)
 {
-    size_t len = strlen(name);
-    return quoted.len == len + 2 && memcmp(quoted.ptr + 1, name, len) == 0;
+    struct leat_buf plain;
+    int name = 0;
+    leat_buf_init(&plain, 64);
+    json_unquote(quoted, &plain);
+    while (name < NAME_OTHER &&
+           (plain.full || !leat_slice_equal(leat_buf_slice(&plain), leat_slice_text(NAMES[name]))))
+        name++;
+    leat_buf_release(&plain);
+    return name;
 }
 
-/* Ours to say. */
-static bool is_own(struct leat_slice key)
-{
-    return is_name(key, "producer") || is_name(key, "ingested-at") || is_name(key, "event-time") ||
-           is_name(key, "valid-time-on/stored-event") || is_name(key, "content-type");
-}
-
-static const char *value_problem(struct leat_slice key, struct leat_slice value)
+static const char *value_problem(int name, struct leat_slice value)
 {
     bool text = json_kind(value) == '"';
-    struct leat_slice plain =
-        text ? leat_slice_of(value.ptr + 1, value.len - 2) : value;
-    if (is_name(key, "ttl-on/stored-event") && !metadata_ttl_valid(plain))
+    struct leat_slice plain = text ? leat_slice_of(value.ptr + 1, value.len - 2) : value;
+    if (name == NAME_TTL && !metadata_ttl_valid(plain))
         return "the metadata ttl-on/stored-event is neither true, nor seconds, nor like 7d or 1h30m";
-    if (is_name(key, "do-not-archive-on/stored-event") &&
-        !leat_slice_equal(plain, LEAT_SLICE_LITERAL("true")) &&
+    if (name == NAME_NO_ARCHIVE && !leat_slice_equal(plain, LEAT_SLICE_LITERAL("true")) &&
         !leat_slice_equal(plain, LEAT_SLICE_LITERAL("false")))
         return "the metadata do-not-archive-on/stored-event is neither true nor false";
     return NULL;
 }
 
-static void member_put(struct leat_slice key, struct leat_slice value, struct leat_buf *buf)
+static void value_put(struct leat_slice value, struct leat_buf *buf)
 {
-    leat_buf_append(buf, key);
-    leat_buf_append_text(buf, ":");
     if (json_kind(value) == '"')
         leat_buf_append(buf, value);
     else
@@ -66,22 +70,42 @@ static void member_put(struct leat_slice key, struct leat_slice value, struct le
     leat_buf_append_text(buf, ",");
 }
 
+/* A name that is looked for is stored as it is looked for. */
+static const char *member_read(struct leat_slice key, struct leat_slice value, unsigned *seen,
+                               struct leat_buf *buf)
+{
+    int name = name_of(key);
+    const char *problem = value_problem(name, value);
+    if (problem || (name >= NAME_OWN && name < NAME_OTHER))
+        return problem;
+    if (name < NAME_OWN) {
+        if (*seen >> name & 1)
+            return "the metadata says twice how long an event is kept, or whether it is archived";
+        *seen |= 1u << name;
+        leat_buf_format(buf, "\"%s\":", NAMES[name]);
+    } else {
+        leat_buf_append(buf, key);
+        leat_buf_append_text(buf, ":");
+    }
+    value_put(value, buf);
+    return NULL;
+}
+
 static unsigned object_read(struct leat_slice text, struct leat_buf *buf, const char **ret_why)
 {
     struct json_walk walk;
     struct leat_slice key, value;
+    unsigned seen = 0;
     size_t at;
     *ret_why = INVALID;
     if (!json_check(text, &at) || json_kind(text) != '{' || !json_walk(&walk, text))
         return 400;
     while (json_next(&walk, &key, &value)) {
-        const char *problem = value_problem(key, value);
+        const char *problem = member_read(key, value, &seen, buf);
         if (problem) {
             *ret_why = problem;
             return 400;
         }
-        if (!is_own(key))
-            member_put(key, value, buf);
     }
     return buf->full ? 400 : 0;
 }

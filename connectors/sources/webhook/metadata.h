@@ -4,7 +4,9 @@
  *     x-flowcore-metadata-json: base64 of {"a":1,"b":"x"}, or the object itself
  *         ─▶ {"a":"1","b":"x","producer":"…","ingested-at":"…","event-time":"…"}
  *
- * What we add wins over the same names of the sender. Values that are not strings become their own
+ * What we add wins over the same names of the sender, however those are escaped. ttl-on/stored-event and
+ * do-not-archive-on/stored-event may stand once each, have one of the forms below, and are stored under
+ * their plain names, for whoever ends and archives events. Values that are not strings become their own
  * JSON text, to the digit.
  *
  * Ownership: the sender's part is a copy in the caller's buffer. Threads: pure.

@@ -82,6 +82,12 @@ static void guard__what_two_parsers_may_read_differently_is_refused(void **state
         "Host: a|X(Y): 1",
         "Host: a|\xc3\xa9: 1",
         "Host: a|: 1",
+        "Host: a|X: \x01",
+        "Host: a|X: a\rb",
+        "Host: a|X: \x7f",
+        "Host: a/b",
+        "Host: a@b",
+        "Host: a, b",
         "Accept: */*",
     };
     for (size_t i = 0; i < sizeof BAD / sizeof BAD[0]; i++)
@@ -104,6 +110,7 @@ static void guard__no_body_is_taken(void **state)
     assert_int_equal(judge("HTTP/1.1", "Host: a|Content-Length: 00"), 0);
     assert_int_equal(judge("HTTP/1.1", "Host: a|Transfer-Encoding: chunked"), 413);
     assert_int_equal(judge("HTTP/1.0", "Content-Length: 99999999999999999999999999"), 413);
+    assert_int_equal(judge("HTTP/1.0", "Host: a|Transfer-Encoding: chunked"), 400);
 }
 
 static void guard__other_versions_are_refused(void **state)
@@ -145,6 +152,80 @@ static void guard__targets_are_plain_paths(void **state)
     assert_int_equal(leat_http_guard_target(target).status, 414);
 }
 
+/* --- layout: the library as it was read, on a head of a test's own --------------------------------- */
+
+/* The next line, its end zeroed; NULL: the empty one. */
+static char *line_take(char **at)
+{
+    char *line = *at, *end = strchr(line, '\n');
+    *at = end + 1;
+    if (end > line && end[-1] == '\r')
+        end[-1] = '\0';
+    *end = '\0';
+    return line[0] ? line : NULL;
+}
+
+static unsigned parse(const char *raw)
+{
+    static char head[512];
+    struct leat_http_guard guard = {.takes_body = true};
+    size_t len = strlen(raw);
+    memcpy(head, raw, len + 1);
+    char *at = head, *method = line_take(&at), *path = strchr(method, ' ');
+    char *version = strrchr(method, ' ');
+    *path++ = '\0';
+    path += strspn(path, " ");
+    *version++ = '\0';
+    struct leat_http_line line = {method, path, version, strlen(path), len};
+    leat_http_guard_line(&guard, &line);
+    for (char *header; (header = line_take(&at));) {
+        char *colon = strchr(header, ':'), *value = colon + 1;
+        *colon = '\0';
+        value += strspn(value, " \t");
+        leat_http_guard_header(&guard, leat_slice_text(header), leat_slice_text(value));
+    }
+    return leat_http_guard_end(&guard, version).status;
+}
+
+static void layout__what_stands_where_it_seems_passes(void **state)
+{
+    (void)state;
+    assert_int_equal(parse("GET / HTTP/1.0\r\n\r\n"), 0);
+    assert_int_equal(parse("POST /a?b=c HTTP/1.1\r\nHost: x\r\nX:\r\nY:  \r\nZ:\ta \r\n\r\n"), 0);
+}
+
+static void layout__bare_line_feeds_and_second_blanks_are_refused(void **state)
+{
+    (void)state;
+    assert_int_equal(parse("GET / HTTP/1.1\nHost: x\r\n\r\n"), 400);
+    assert_int_equal(parse("GET / HTTP/1.1\r\nHost: x\nX: y\r\n\r\n"), 400);
+    assert_int_equal(parse("GET / HTTP/1.1\r\nHost: x\n\r\n"), 400);
+    assert_int_equal(parse("GET / HTTP/1.1\r\nHost: x\r\n\n"), 400);
+    assert_int_equal(parse("GET / HTTP/1.0\r\n\n"), 400);
+    assert_int_equal(parse("GET  / HTTP/1.1\r\nHost: x\r\n\r\n"), 400);
+}
+
+static void layout__names_and_values_from_elsewhere_are_refused(void **state)
+{
+    (void)state;
+    static char head[] = "GET\0/\0HTTP/1.1\0\0Host\0x\0\0\0\0", glued[] = "Hostfolded";
+    struct leat_http_line line = {head, head + 4, head + 6, 1, sizeof head - 1};
+    struct leat_slice host = leat_slice_of(head + 16, 4), x = leat_slice_of(head + 21, 1);
+    struct leat_slice names[] = {host, leat_slice_of(glued, 10), leat_slice_of(head + 17, 3)};
+    for (size_t i = 0; i < 3; i++) {
+        struct leat_http_guard guard = {0};
+        leat_http_guard_line(&guard, &line);
+        leat_http_guard_header(&guard, names[i], x);
+        guard.hosts = 1;
+        assert_int_equal(leat_http_guard_end(&guard, "HTTP/1.1").status, i ? 400 : 0);
+    }
+    struct leat_http_guard longer = {0};
+    line.head_bytes += 2; /* a line that began with a NUL was the end of it */
+    leat_http_guard_line(&longer, &line);
+    leat_http_guard_header(&longer, host, x);
+    assert_int_equal(leat_http_guard_end(&longer, "HTTP/1.1").status, 400);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -157,6 +238,9 @@ int main(void)
         cmocka_unit_test(guard__other_versions_are_refused),
         cmocka_unit_test(guard__headers_are_counted),
         cmocka_unit_test(guard__targets_are_plain_paths),
+        cmocka_unit_test(layout__what_stands_where_it_seems_passes),
+        cmocka_unit_test(layout__bare_line_feeds_and_second_blanks_are_refused),
+        cmocka_unit_test(layout__names_and_values_from_elsewhere_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -160,6 +160,7 @@ static int start(void **state)
                                           .connections_max = 100,
                                           .per_address_max = 90,
                                           .memory_bytes = 1500,
+                                          .head_bytes = 64 << 10,
                                           .mounts = &MOUNT,
                                           .mount_count = 1};
     return leat_ingest_open(&options, &server, &err) || leat_ingest_start(server, &err);

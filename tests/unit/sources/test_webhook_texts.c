@@ -213,6 +213,17 @@ static void metadata__all_forms_of_a_ttl(void **state)
     expect_metadata("{\"ttl-on/stored-event\":3600}", "\"ttl-on/stored-event\":\"3600\",");
 }
 
+static void metadata__names_with_escapes_are_the_same_names(void **state)
+{
+    (void)state;
+    expect_metadata("{\"\\u0070roducer\":\"forged\",\"x\":\"y\"}", "\"x\":\"y\",");
+    expect_metadata("{\"ttl\\u002don/stored-event\":\"soon\"}", NULL);
+    expect_metadata("{\"ttl\\u002don\\/stored-event\":\"7d\"}", "\"ttl-on/stored-event\":\"7d\",");
+    expect_metadata("{\"do-not-archive-on\\/stored-event\":true}", "\"do-not-archive-on/stored-event\":\"true\",");
+    expect_metadata("{\"ttl-on/stored-event\":\"7d\",\"ttl-on\\/stored-event\":\"8d\"}", NULL);
+    expect_metadata("{\"\\u0078\":\"y\",\"\":\"\"}", "\"\\u0078\":\"y\",\"\":\"\",");
+}
+
 static void metadata__ours_is_added(void **state)
 {
     (void)state;
@@ -241,6 +252,7 @@ int main(void)
         cmocka_unit_test(metadata__values_become_text),
         cmocka_unit_test(metadata__nonsense_is_refused),
         cmocka_unit_test(metadata__all_forms_of_a_ttl),
+        cmocka_unit_test(metadata__names_with_escapes_are_the_same_names),
         cmocka_unit_test(metadata__ours_is_added),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -57,6 +57,22 @@ static void keys__come_back_as_they_were_put(void **state)
     leat_api_keys_close(keys);
 }
 
+static void keys__used_ones_change_nothing_else_and_gone_ones_stay_gone(void **state)
+{
+    struct leat_api_keys *keys;
+    struct leat_api_key a = sample("a");
+    a.revoked_at_us = 5;
+    ok(leat_api_keys_open(store_path(state), NULL, &keys, &err));
+    ok(leat_api_keys_put(keys, &a, &err));
+    ok(leat_api_keys_used(keys, "a", 77, &err));
+    ok(leat_api_keys_used(keys, "b", 78, &err));
+    struct seen s = all(keys);
+    assert_int_equal(s.count, 1);
+    a.used_at_us = 77;
+    assert_memory_equal(&s.keys[0], &a, sizeof a);
+    leat_api_keys_close(keys);
+}
+
 static void keys__made_before_the_store_are_in_it(void **state)
 {
     struct leat_api_keys *keys;
@@ -121,6 +137,8 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(keys__come_back_as_they_were_put, scratch_setup, scratch_teardown),
+        cmocka_unit_test_setup_teardown(keys__used_ones_change_nothing_else_and_gone_ones_stay_gone,
+                                        scratch_setup, scratch_teardown),
         cmocka_unit_test_setup_teardown(keys__made_before_the_store_are_in_it, scratch_setup, scratch_teardown),
         cmocka_unit_test_setup_teardown(keys__of_another_process_are_seen, scratch_setup, scratch_teardown),
         cmocka_unit_test(hash__depends_on_salt_and_secret),
