@@ -134,7 +134,7 @@ unit-%: ## unit tests of one directory: unit-base, unit-codec, unit-sources …
 check: ## style, layers, unit and golden tests; no servers
 	@scripts/check-style
 	@scripts/check-layers
-	@$(MAKE) --no-print-directory WERROR=1 BUILD=build/check unit build/check/leat
+	@$(MAKE) --no-print-directory WERROR=1 unit $(BUILD)/leat
 check-asan: ## unit tests under AddressSanitizer and UBSan
 	@$(MAKE) --no-print-directory VARIANT=asan unit
 check-tsan: ## unit tests under ThreadSanitizer
