@@ -478,6 +478,16 @@ def small_disk(tmp_path):
     subprocess.run(["umount", "-l", str(tmp_path)], check=True)
 
 
+def fill(disk, ballast, spare):
+    """All but `spare` of the disk, in pieces: the daemon writes at the same time."""
+    with open(ballast, "wb") as f:
+        while (left := os.statvfs(disk)) and (room := left.f_bavail * left.f_frsize - spare) > 0:
+            try:
+                os.posix_fallocate(f.fileno(), os.fstat(f.fileno()).st_size, min(room, 4 * MIB))
+            except OSError:
+                return  # what was left a moment ago is taken
+
+
 def test_room__a_disk_that_fills_meanwhile_is_503_and_all_goes_on_when_it_does_not(built, small_disk):
     hooks = Hooks(small_disk, sources={"open": {"type": "webhook", "authentication": "none", "hold": "1s"}},
                   store={"low_water": "20MiB"}).start()
@@ -486,9 +496,7 @@ def test_room__a_disk_that_fills_meanwhile_is_503_and_all_goes_on_when_it_does_n
         uploader = threading.Thread(target=upload, args=(hooks, noise(100 * MIB), got))
         uploader.start()
         places.wait_until(lambda: part_pages(hooks) > 0, 60, "parts in the store")
-        with open(ballast, "wb") as f:
-            left = os.statvfs(small_disk)
-            os.posix_fallocate(f.fileno(), 0, left.f_bavail * left.f_frsize - 10 * MIB)
+        fill(small_disk, ballast, 10 * MIB)
         uploader.join()
         assert got[0][0] == 503
         assert [e for e in hooks.tail() if e["op"] == "post"] == []
