@@ -27,7 +27,7 @@ OPT    := -O3 -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3
 LINK   := -pie -Wl,-z,relro,-z,now -Wl,-z,noexecstack -Wl,--as-needed
 
 ifeq ($(VARIANT),asan)
-OPT  := -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
+OPT  := -O1 -g1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
 endif
 ifeq ($(VARIANT),tsan)
 OPT  := -O1 -fno-omit-frame-pointer -fsanitize=thread
