@@ -92,7 +92,7 @@ struct leat_ingest_path {
 };
 
 struct leat_ingest_ops {
-    /* `instance` lives as long as the source. */
+    /* `instance` lives as long as the source. Both may be NULL: nothing to do. */
     int (*attach)(void *ctx, const char *instance, struct leat_err *err);
     void (*detach)(void *ctx);
 

@@ -74,7 +74,7 @@ static int attach_all(struct intake *intake, const struct leat_config *config, s
         const struct leat_ingest_ops *ops = ops_of(instance);
         if (!ops)
             continue;
-        status = ops->attach(instance->ctx, instance->name, err);
+        status = ops->attach ? ops->attach(instance->ctx, instance->name, err) : LEAT_OK;
         if (!status)
             intake->mounts[intake->mount_count++] =
                 (struct leat_ingest_mount){ops, instance->ctx, instance->name};
@@ -173,7 +173,8 @@ void intake_close(struct intake *intake)
     leat_ingest_close(intake->ingest);
     while (intake->mount_count) {
         struct leat_ingest_mount *mount = &intake->mounts[--intake->mount_count];
-        mount->ops->detach(mount->ctx);
+        if (mount->ops->detach)
+            mount->ops->detach(mount->ctx);
     }
     feed_free(intake->feed);
     named_free(intake->named);

@@ -150,19 +150,6 @@ static void *run(void *arg)
 /* --- a request
  * -------------------------------------------------------------------------------------- */
 
-static int attach(void *ctx, const char *instance, struct leat_err *err)
-{
-    (void)ctx;
-    (void)instance;
-    (void)err;
-    return LEAT_OK;
-}
-
-static void detach(void *ctx)
-{
-    (void)ctx;
-}
-
 static bool wants(const void *ctx, const struct leat_ingest_request *request)
 {
     (void)ctx;
@@ -337,9 +324,7 @@ static const struct leat_ingest_path PATHS[] = {
     {NULL, NULL},
 };
 
-const struct leat_ingest_ops feed_files_ops = {.attach = attach,
-                                               .detach = detach,
-                                               .wants = wants,
+const struct leat_ingest_ops feed_files_ops = {.wants = wants,
                                                .paths = PATHS,
                                                .begin = begin,
                                                .finish = finish,

@@ -205,19 +205,6 @@ static int tell_one(struct named *n, struct leat_ingest_request *request, const 
 /* --- a request -----------------------------------------------------------------------------------
  */
 
-static int attach(void *ctx, const char *instance, struct leat_err *err)
-{
-    (void)ctx;
-    (void)instance;
-    (void)err;
-    return LEAT_OK;
-}
-
-static void detach(void *ctx)
-{
-    (void)ctx;
-}
-
 static bool wants(const void *ctx, const struct leat_ingest_request *request)
 {
     char name[LEAT_READER_NAME_MAX + 1];
@@ -336,9 +323,7 @@ static const struct leat_ingest_path PATHS[] = {
     {NULL, NULL},
 };
 
-const struct leat_ingest_ops named_ops = {.attach = attach,
-                                          .detach = detach,
-                                          .wants = wants,
+const struct leat_ingest_ops named_ops = {.wants = wants,
                                           .paths = PATHS,
                                           .begin = begin,
                                           .finish = finish,

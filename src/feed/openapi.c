@@ -16,19 +16,6 @@ struct leat_slice openapi_text(void)
     return leat_slice_of(openapi_begin, (size_t)(openapi_end - openapi_begin));
 }
 
-static int attach(void *ctx, const char *instance, struct leat_err *err)
-{
-    (void)ctx;
-    (void)instance;
-    (void)err;
-    return LEAT_OK;
-}
-
-static void detach(void *ctx)
-{
-    (void)ctx;
-}
-
 static bool wants(const void *ctx, const struct leat_ingest_request *request)
 {
     static const char PATH[] = "/openapi.json";
@@ -63,9 +50,7 @@ static const struct leat_ingest_path PATHS[] = {
     {NULL, NULL},
 };
 
-const struct leat_ingest_ops openapi_ops = {.attach = attach,
-                                            .detach = detach,
-                                            .wants = wants,
+const struct leat_ingest_ops openapi_ops = {.wants = wants,
                                             .paths = PATHS,
                                             .begin = begin,
                                             .release = release};
